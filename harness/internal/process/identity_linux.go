@@ -1,0 +1,78 @@
+package process
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Positions in /proc/<pid>/stat after the closing bracket of the command's name.
+const (
+	fieldParent = 1
+	fieldStart  = 19
+)
+
+// startTime identifies a process together with its id: clock ticks since boot.
+func startTime(pid int) (string, error) {
+	fields, err := stat(pid)
+	if err != nil {
+		return "", err
+	}
+	return fields[fieldStart], nil
+}
+
+func stat(pid int) ([]string, error) {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return nil, err
+	}
+	return parseStat(raw)
+}
+
+// parseStat returns the fields after the command's name, which may itself contain spaces
+// and brackets.
+func parseStat(raw []byte) ([]string, error) {
+	end := bytes.LastIndexByte(raw, ')')
+	if end < 0 {
+		return nil, errors.New("no command name in the process's stat line")
+	}
+	fields := strings.Fields(string(raw[end+1:]))
+	if len(fields) <= fieldStart {
+		return nil, fmt.Errorf("%d fields in the process's stat line, want more than %d", len(fields), fieldStart)
+	}
+	return fields, nil
+}
+
+// Children returns the ids of the direct children of this process that run the program at
+// path.
+func Children(path string) ([]int, error) {
+	want, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return nil, fmt.Errorf("resolving %s: %w", path, err)
+	}
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, fmt.Errorf("listing processes: %w", err)
+	}
+	self := strconv.Itoa(os.Getpid())
+	var pids []int
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		fields, err := stat(pid)
+		if err != nil || fields[fieldParent] != self {
+			continue // it ended meanwhile, or is another's
+		}
+		exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+		if err == nil && exe == want {
+			pids = append(pids, pid)
+		}
+	}
+	return pids, nil
+}
