@@ -1,0 +1,44 @@
+// Package clock is the gateway's only source of time for decisions.
+//
+// Deduplication and storm windows are measured with the time of Redis (so that replicas
+// with skewed clocks agree) plus Offset; everything else uses Now. A test or a scenario
+// moves both by advancing a Shifted clock instead of waiting. Deadlines of network calls
+// are real time and do not come from here.
+package clock
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Clock tells the time of decisions.
+type Clock interface {
+	// Now is the wall clock plus Offset.
+	Now() time.Time
+	// Offset is how far this clock is ahead of the wall clock; 0 in production.
+	Offset() time.Duration
+}
+
+// Real is the wall clock.
+type Real struct{}
+
+// Now is time.Now.
+func (Real) Now() time.Time { return time.Now() }
+
+// Offset is always 0.
+func (Real) Offset() time.Duration { return 0 }
+
+// Shifted is the wall clock moved forward by hand. Its zero value shows the wall clock.
+// It may be used by many goroutines at once.
+type Shifted struct {
+	offset atomic.Int64
+}
+
+// Advance moves the clock forward by d.
+func (s *Shifted) Advance(d time.Duration) { s.offset.Add(int64(d)) }
+
+// Now is the wall clock plus all advances.
+func (s *Shifted) Now() time.Time { return time.Now().Add(s.Offset()) }
+
+// Offset is the sum of all advances.
+func (s *Shifted) Offset() time.Duration { return time.Duration(s.offset.Load()) }

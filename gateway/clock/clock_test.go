@@ -1,0 +1,41 @@
+package clock_test
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stormproof/stormproof/gateway/clock"
+)
+
+func TestShiftedAddsItsAdvancesToTheWallClock(t *testing.T) {
+	var c clock.Shifted
+	before := time.Now()
+	c.Advance(time.Hour)
+	c.Advance(time.Minute)
+	got := c.Now().Sub(before)
+	if got < 61*time.Minute || got > 62*time.Minute {
+		t.Errorf("Now is %s ahead of the wall clock, want about 61m", got)
+	}
+}
+
+func TestAdvancesOfManyGoroutinesAllCount(t *testing.T) {
+	var c clock.Shifted
+	var wg sync.WaitGroup
+	for range 100 {
+		wg.Go(func() { c.Advance(time.Second) })
+	}
+	wg.Wait()
+	if c.Offset() != 100*time.Second {
+		t.Errorf("Offset = %s, want 100s", c.Offset())
+	}
+}
+
+func TestRealIsNeverAhead(t *testing.T) {
+	if got := (clock.Real{}).Offset(); got != 0 {
+		t.Errorf("Offset = %s, want 0", got)
+	}
+	if d := time.Since(clock.Real{}.Now()); d < 0 || d > time.Minute {
+		t.Errorf("Now is %s from the wall clock", d)
+	}
+}

@@ -1,0 +1,169 @@
+// Package config is the gateway's whole configuration: one typed value, its defaults, and
+// the checks that make a bad file fail at start with the line, the field and the fix,
+// instead of failing later with a lost alert.
+//
+// Start with Load. Every key has a default, so an empty file is a working configuration.
+// Unknown keys are refused, with the nearest name that exists.
+package config
+
+import (
+	"time"
+
+	"github.com/stormproof/stormproof/gateway/alert"
+	"github.com/stormproof/stormproof/gateway/policy"
+)
+
+// Config is everything that can be configured.
+type Config struct {
+	Listen     Listen        `yaml:"listen"`
+	Kubernetes Kubernetes    `yaml:"kubernetes"`
+	Redis      Redis         `yaml:"redis"`
+	Dedup      Dedup         `yaml:"dedup"`
+	Storm      Storm         `yaml:"storm"`
+	Limits     Limits        `yaml:"limits"`
+	Policy     policy.Config `yaml:"policy"`
+	Log        Log           `yaml:"log"`
+}
+
+// Listen holds the addresses, host:port; port 0 picks a free one.
+type Listen struct {
+	// Public takes alerts and probes.
+	Public string `yaml:"public"`
+	// Admin serves metrics and probes; keep it inside.
+	Admin string `yaml:"admin"`
+	// Grace bounds how long requests in flight are waited for at a stop.
+	Grace time.Duration `yaml:"grace"`
+}
+
+// Kubernetes says where objects go and how patient calls are.
+type Kubernetes struct {
+	// Namespace receives alerts without a usable label "namespace".
+	Namespace string `yaml:"namespace"`
+	// FallbackNamespace receives alerts whose namespace is missing or being deleted;
+	// "" refuses them with an answer of their own.
+	FallbackNamespace string `yaml:"fallbackNamespace"`
+	// Timeout bounds one call; a request may make several.
+	Timeout time.Duration `yaml:"timeout"`
+	// QPS and Burst are the client's own rate limit.
+	QPS   float32 `yaml:"qps"`
+	Burst int     `yaml:"burst"`
+	// FlushInterval is the least time between two status writes of one object.
+	FlushInterval time.Duration `yaml:"flushInterval"`
+	// ReconcileInterval is how often Redis is compared with the cluster, beside the watch.
+	ReconcileInterval time.Duration `yaml:"reconcileInterval"`
+}
+
+// OnFailure says what happens to alerts while Redis cannot be reached.
+type OnFailure string
+
+// The reactions to a Redis that cannot be reached.
+const (
+	// Reject answers 503: the sender keeps the alert and sends it again.
+	Reject OnFailure = "reject"
+	// Degrade decides from Kubernetes alone. The configuration language knows the word,
+	// and Validate refuses it: this version always rejects.
+	Degrade OnFailure = "degrade"
+)
+
+// Redis is the server that holds the windows.
+type Redis struct {
+	Addr     string `yaml:"addr"`
+	Username string `yaml:"username"`
+	Password string `yaml:"password"`
+	// PasswordFile is read at start and wins over Password.
+	PasswordFile string `yaml:"passwordFile"`
+	DB           int    `yaml:"db"`
+	// Prefix begins every key. It may not hold the characters {}*?[]\ because they have
+	// a meaning in key patterns and in Redis Cluster.
+	Prefix string `yaml:"prefix"`
+	// Timeout bounds the dial, each read and each write.
+	Timeout  time.Duration `yaml:"timeout"`
+	PoolSize int           `yaml:"poolSize"`
+	// ClientName shows in CLIENT LIST.
+	ClientName string    `yaml:"clientName"`
+	OnFailure  OnFailure `yaml:"onFailure"`
+}
+
+// Dedup says when two alerts are the same incident.
+type Dedup struct {
+	// Window is how long an incident stays open after it was last seen.
+	Window time.Duration `yaml:"window"`
+	// HoldWhileActive keeps it open past the window until its phase is terminal.
+	HoldWhileActive bool `yaml:"holdWhileActive"`
+	// IgnoredLabels never take part in an alert's identity.
+	IgnoredLabels []string `yaml:"ignoredLabels"`
+	// Identity is "labels" (all but the ignored) or "target" (alert name and target).
+	Identity alert.Mode `yaml:"identity"`
+}
+
+// Storm lists the rules; the first that fits an alert wins.
+type Storm struct {
+	Rules []StormRule `yaml:"rules"`
+}
+
+// StormRule bounds how many objects one group of alerts may make.
+type StormRule struct {
+	Name string   `yaml:"name"`
+	By   []string `yaml:"by"`
+	// Threshold is the number of distinct alerts in a window that makes a storm.
+	Threshold int `yaml:"threshold"`
+	// Window is also the quiet time after which a storm closes.
+	Window time.Duration `yaml:"window"`
+}
+
+// Limits bound what one request may ask.
+type Limits struct {
+	BodyBytes Bytes `yaml:"bodyBytes"`
+	// RequestTimeout is the deadline of one request, all retries included.
+	RequestTimeout time.Duration `yaml:"requestTimeout"`
+	Alerts         int           `yaml:"alerts"`
+	// Labels of one alert, and annotations of one alert.
+	Labels int `yaml:"labels"`
+	// InFlight is the number of requests at once; one more is answered 503.
+	InFlight int `yaml:"inFlight"`
+}
+
+// Log says how much is logged, as JSON lines.
+type Log struct {
+	// Level is debug, info, warn or error.
+	Level string `yaml:"level"`
+}
+
+// Defaults is the configuration of an empty file.
+func Defaults() Config {
+	return Config{
+		Listen: Listen{Public: ":8080", Admin: ":9090", Grace: 20 * time.Second},
+		Kubernetes: Kubernetes{
+			Namespace: "default", Timeout: 4 * time.Second, QPS: 200, Burst: 400,
+			FlushInterval: time.Second, ReconcileInterval: 30 * time.Second,
+		},
+		Redis: Redis{
+			Addr: "localhost:6379", Prefix: "sp:", Timeout: time.Second, PoolSize: 32,
+			ClientName: "stormproof-gateway", OnFailure: Reject,
+		},
+		Dedup: Dedup{
+			Window: 5 * time.Minute, HoldWhileActive: true, Identity: alert.ByLabels,
+			IgnoredLabels: []string{
+				"severity", "replica", "prometheus", "prometheus_replica", "monitor", "receive_replica",
+				"endpoint", "instance_id",
+			},
+		},
+		Storm: Storm{Rules: []StormRule{{
+			Name: "default", By: []string{"alertname", "namespace"}, Threshold: 10, Window: time.Minute,
+		}}},
+		Limits: Limits{
+			BodyBytes: 16 << 20, RequestTimeout: 8 * time.Second, Alerts: 10000, Labels: 128, InFlight: 1024,
+		},
+		Policy: policy.Default(),
+		Log:    Log{Level: "info"},
+	}
+}
+
+// Rules are the storm rules as package alert knows them.
+func (s Storm) AlertRules() []alert.Rule {
+	out := make([]alert.Rule, len(s.Rules))
+	for i, r := range s.Rules {
+		out[i] = alert.Rule{Name: r.Name, By: r.By}
+	}
+	return out
+}

@@ -1,0 +1,129 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stormproof/stormproof/gateway/config"
+)
+
+func TestDefaultsAreValid(t *testing.T) {
+	if err := config.Defaults().Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDecodeLaysTheFileOverTheDefaults(t *testing.T) {
+	for name, tc := range map[string]struct {
+		yaml string
+		edit func(*config.Config)
+	}{
+		"an empty file":                    {"", func(*config.Config) {}},
+		"a comment alone":                  {"# nothing\n", func(*config.Config) {}},
+		"durations and sizes":              {"dedup: {window: 90s}\nlimits: {bodyBytes: 2MiB}\n", func(c *config.Config) { c.Dedup.Window, c.Limits.BodyBytes = 90*time.Second, 2<<20 }},
+		"a size in plain bytes":            {"limits: {bodyBytes: 4096}\n", func(c *config.Config) { c.Limits.BodyBytes = 4096 }},
+		"a switch turned off":              {"dedup: {holdWhileActive: false}\n", func(c *config.Config) { c.Dedup.HoldWhileActive = false }},
+		"a list replaces, it does not add": {"dedup: {ignoredLabels: [replica]}\n", func(c *config.Config) { c.Dedup.IgnoredLabels = []string{"replica"} }},
+		"storm rules": {"storm:\n  rules:\n  - {name: a, by: [alertname], threshold: 3, window: 2m}\n", func(c *config.Config) {
+			c.Storm.Rules = []config.StormRule{{Name: "a", By: []string{"alertname"}, Threshold: 3, Window: 2 * time.Minute}}
+		}},
+		"namespaces of an environment": {"policy: {environments: {shop: production}}\n", func(c *config.Config) { c.Policy.Environments["shop"] = "production" }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := config.Decode([]byte(tc.yaml), "gateway.yaml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := config.Defaults()
+			tc.edit(&want)
+			if d := cmp.Diff(want, got); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+func TestDecodeSaysWhatIsWrongAndWhere(t *testing.T) {
+	for name, tc := range map[string]struct {
+		yaml string
+		want []string
+	}{
+		"an unknown key, with the nearest one":   {"dedup:\n  windw: 5m\n", []string{"gateway.yaml:2:3", `"windw"`, `did you mean "window"`}},
+		"an unknown section":                     {"reddis: {}\n", []string{"gateway.yaml:1:1", `did you mean "redis"`}},
+		"a wrong type":                           {"limits:\n  alerts: many\n", []string{"gateway.yaml:2:"}},
+		"a size that is none":                    {"limits:\n  bodyBytes: huge\n", []string{"gateway.yaml", "16MiB"}},
+		"broken YAML":                            {"dedup: [\n", []string{"gateway.yaml:"}},
+		"degrade, which comes later":             {"redis: {onFailure: degrade}\n", []string{"redis.onFailure", "later", `"reject"`}},
+		"an unknown reaction":                    {"redis: {onFailure: shrug}\n", []string{"redis.onFailure", `"shrug"`}},
+		"a prefix with a brace":                  {"redis: {prefix: 'a{b'}\n", []string{"redis.prefix"}},
+		"a client name with a space":             {"redis: {clientName: 'a b'}\n", []string{"redis.clientName"}},
+		"a storm rule by an ignored label":       {"storm: {rules: [{name: a, by: [severity], threshold: 3, window: 1m}]}\n", []string{"storm.rules[0].by", "dedup.ignoredLabels"}},
+		"a storm rule of threshold nought":       {"storm: {rules: [{name: a, by: [alertname], threshold: 0, window: 1m}]}\n", []string{"storm.rules[0].threshold"}},
+		"a storm rule by nothing":                {"storm: {rules: [{name: a, by: [], threshold: 2, window: 1m}]}\n", []string{"storm.rules[0].by"}},
+		"two storm rules of one name":            {"storm: {rules: [{name: a, by: [x], threshold: 2, window: 1m}, {name: a, by: [y], threshold: 2, window: 1m}]}\n", []string{"storm.rules[1].name"}},
+		"no storm rules":                         {"storm: {rules: []}\n", []string{"storm.rules", "at least one"}},
+		"ignoring the alert's name":              {"dedup: {ignoredLabels: [alertname]}\n", []string{"dedup.ignoredLabels"}},
+		"an identity that does not exist":        {"dedup: {identity: name}\n", []string{"dedup.identity"}},
+		"a window of nothing":                    {"dedup: {window: 0s}\n", []string{"dedup.window"}},
+		"a namespace that cannot exist":          {"kubernetes: {namespace: No_Such}\n", []string{"kubernetes.namespace"}},
+		"a fallback namespace that cannot exist": {"kubernetes: {fallbackNamespace: '-'}\n", []string{"kubernetes.fallbackNamespace"}},
+		"no queries per second":                  {"kubernetes: {qps: 0}\n", []string{"kubernetes.qps"}},
+		"an address without a port":              {"listen: {public: localhost}\n", []string{"listen.public"}},
+		"a log level that does not exist":        {"log: {level: loud}\n", []string{"log.level"}},
+		"a policy that cannot decide":            {"policy: {table: []}\n", []string{"policy.table"}},
+		"a password file that is missing":        {"redis: {passwordFile: no/such/file}\n", []string{"redis.passwordFile"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := config.Decode([]byte(tc.yaml), "gateway.yaml")
+			if err == nil {
+				t.Fatal("it was accepted")
+			}
+			for _, want := range tc.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("error %q does not say %q", err, want)
+				}
+			}
+		})
+	}
+}
+
+func TestLoad(t *testing.T) {
+	dir := t.TempDir()
+	secret := filepath.Join(dir, "password")
+	file := filepath.Join(dir, "gateway.yaml")
+	for path, text := range map[string]string{secret: "hush\n", file: "redis: {passwordFile: " + secret + "}\n"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := config.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Redis.Password != "hush" {
+		t.Error("the password file was not read, or its newline was kept")
+	}
+	if _, err := config.Load(filepath.Join(dir, "none.yaml")); err == nil || !strings.Contains(err.Error(), "--config") {
+		t.Errorf("error %v does not name the flag", err)
+	}
+	if c, err := config.Load(""); err != nil || !cmp.Equal(c, config.Defaults()) {
+		t.Errorf("no file gave %v, want the defaults", err)
+	}
+}
+
+func TestBytesAreWrittenAsTheyAreRead(t *testing.T) {
+	for _, text := range []string{"16MiB", "1GiB", "3KiB", "1000", "0"} {
+		var b config.Bytes
+		if err := b.UnmarshalText([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := b.MarshalText(); err != nil || string(got) != text {
+			t.Errorf("%s came back as %s, %v", text, got, err)
+		}
+	}
+}

@@ -1,0 +1,121 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Load reads and checks the file at path; "" gives the defaults.
+func Load(path string) (Config, error) {
+	if path == "" {
+		return Defaults(), nil
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("reading the configuration (name another file with --config): %w", err)
+	}
+	return Decode(b, path)
+}
+
+// Decode lays the YAML over the defaults, checks the result, and reads the password file.
+// Errors begin with name:line:column where the position is known.
+func Decode(b []byte, name string) (Config, error) {
+	c := Defaults()
+	if err := overlay(b, &c); err != nil {
+		return Config{}, located(name, err)
+	}
+	if err := c.Validate(); err != nil {
+		return Config{}, fmt.Errorf("%s: %w", name, err)
+	}
+	if c.Redis.PasswordFile != "" {
+		secret, err := os.ReadFile(c.Redis.PasswordFile)
+		if err != nil {
+			return Config{}, fmt.Errorf("%s: redis.passwordFile: %w", name, err)
+		}
+		c.Redis.Password = strings.TrimRight(string(secret), "\r\n")
+	}
+	return c, nil
+}
+
+// overlay decodes over c. A file without any content must not: it would decode as null,
+// and null empties what it is laid over.
+func overlay(b []byte, c *Config) error {
+	var content any
+	if err := yaml.Unmarshal(b, &content); err != nil {
+		return err
+	}
+	if content == nil {
+		return nil
+	}
+	return yaml.NewDecoder(bytes.NewReader(b), yaml.Strict()).Decode(c)
+}
+
+// located puts file, line and column in front, and the nearest key behind an unknown one.
+func located(name string, err error) error {
+	var at yaml.Error
+	if !errors.As(err, &at) || at.GetToken() == nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	token := at.GetToken()
+	where := fmt.Sprintf("%s:%d:%d", name, token.Position.Line, token.Position.Column)
+	var unknown *yaml.UnknownFieldError
+	if errors.As(err, &unknown) {
+		return fmt.Errorf("%s: unknown key %q; did you mean %q?", where, token.Value, nearest(token.Value, keys(reflect.TypeFor[Config]())))
+	}
+	return fmt.Errorf("%s: %s", where, at.GetMessage())
+}
+
+// keys lists every key of the configuration language, from the types' own tags.
+func keys(t reflect.Type) []string {
+	for t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	var out []string
+	for i := range t.NumField() {
+		tag, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
+		out = append(out, tag)
+		out = append(out, keys(t.Field(i).Type)...)
+	}
+	return out
+}
+
+// nearest is the candidate with the least edit distance, ignoring case.
+func nearest(word string, candidates []string) string {
+	best, least := "", -1
+	for _, c := range candidates {
+		if d := distance(strings.ToLower(word), strings.ToLower(c)); least < 0 || d < least {
+			best, least = c, d
+		}
+	}
+	return best
+}
+
+// distance is Levenshtein's, by bytes: keys are ASCII.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,149 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/stormproof/stormproof/gateway/alert"
+	"github.com/stormproof/stormproof/gateway/policy"
+)
+
+// Validate reports everything that is wrong, each with its field.
+func (c Config) Validate() error {
+	_, policyErr := policy.Compile(c.Policy)
+	return errors.Join(
+		c.Listen.validate(), c.Kubernetes.validate(), c.Redis.validate(),
+		c.Dedup.validate(), c.Storm.validate(c.Dedup.IgnoredLabels), c.Limits.validate(),
+		policyErr, c.Log.validate(),
+	)
+}
+
+func (l Listen) validate() error {
+	return errors.Join(address("listen.public", l.Public), address("listen.admin", l.Admin), positive("listen.grace", l.Grace))
+}
+
+func (k Kubernetes) validate() error {
+	errs := []error{
+		namespace("kubernetes.namespace", k.Namespace),
+		positive("kubernetes.timeout", k.Timeout),
+		positive("kubernetes.flushInterval", k.FlushInterval),
+		positive("kubernetes.reconcileInterval", k.ReconcileInterval),
+		atLeast("kubernetes.burst", k.Burst, 1),
+	}
+	if k.FallbackNamespace != "" {
+		errs = append(errs, namespace("kubernetes.fallbackNamespace", k.FallbackNamespace))
+	}
+	if k.QPS <= 0 {
+		errs = append(errs, fmt.Errorf("kubernetes.qps: %v must be greater than 0", k.QPS))
+	}
+	return errors.Join(errs...)
+}
+
+func (r Redis) validate() error {
+	errs := []error{
+		address("redis.addr", r.Addr), positive("redis.timeout", r.Timeout),
+		atLeast("redis.poolSize", r.PoolSize, 1), atLeast("redis.db", r.DB, 0),
+	}
+	if r.Prefix == "" || strings.ContainsAny(r.Prefix, `{}*?[]\`) {
+		errs = append(errs, fmt.Errorf(`redis.prefix: %q must not be empty or hold any of {}*?[]\: write for example "sp:"`, r.Prefix))
+	}
+	if strings.ContainsAny(r.ClientName, " \n\t") {
+		errs = append(errs, fmt.Errorf("redis.clientName: %q must not hold spaces", r.ClientName))
+	}
+	switch r.OnFailure {
+	case Reject:
+	case Degrade:
+		errs = append(errs, errors.New(`redis.onFailure: "degrade" is not available in this version, it arrives with a later one: write "reject"; senders then repeat what was not acknowledged`))
+	default:
+		errs = append(errs, fmt.Errorf(`redis.onFailure: %q must be "reject"`, r.OnFailure))
+	}
+	return errors.Join(errs...)
+}
+
+func (d Dedup) validate() error {
+	errs := []error{positive("dedup.window", d.Window)}
+	if d.Identity != alert.ByLabels && d.Identity != alert.ByTarget {
+		errs = append(errs, fmt.Errorf(`dedup.identity: %q must be "labels" or "target"`, d.Identity))
+	}
+	if slices.Contains(d.IgnoredLabels, alert.LabelName) {
+		errs = append(errs, fmt.Errorf("dedup.ignoredLabels: %s names the alert and cannot be ignored", alert.LabelName))
+	}
+	return errors.Join(errs...)
+}
+
+// validate refuses rules by ignored labels: then two deliveries of one fingerprint could
+// fall into two groups, and each group keeps its own books.
+func (s Storm) validate(ignored []string) error {
+	if len(s.Rules) == 0 {
+		return errors.New("storm.rules: there must be at least one rule, or nothing bounds a storm")
+	}
+	var errs []error
+	names := map[string]bool{}
+	for i, r := range s.Rules {
+		field := fmt.Sprintf("storm.rules[%d]", i)
+		if r.Name == "" || names[r.Name] {
+			errs = append(errs, fmt.Errorf("%s.name: %q must be set, and unlike the others", field, r.Name))
+		}
+		names[r.Name] = true
+		if len(r.By) == 0 {
+			errs = append(errs, fmt.Errorf("%s.by: name at least one label", field))
+		}
+		for _, label := range r.By {
+			if slices.Contains(ignored, label) {
+				errs = append(errs, fmt.Errorf("%s.by: %q is one of dedup.ignoredLabels, so one alert could fall into two groups: remove it from one of the two", field, label))
+			}
+		}
+		errs = append(errs, atLeast(field+".threshold", r.Threshold, 1), positive(field+".window", r.Window))
+	}
+	return errors.Join(errs...)
+}
+
+func (l Limits) validate() error {
+	return errors.Join(
+		atLeast("limits.bodyBytes", int(l.BodyBytes), 1), positive("limits.requestTimeout", l.RequestTimeout),
+		atLeast("limits.alerts", l.Alerts, 1), atLeast("limits.labels", l.Labels, 1), atLeast("limits.inFlight", l.InFlight, 1),
+	)
+}
+
+func (l Log) validate() error {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(l.Level)); err != nil {
+		return fmt.Errorf("log.level: %q must be debug, info, warn or error", l.Level)
+	}
+	return nil
+}
+
+func address(field, value string) error {
+	if _, _, err := net.SplitHostPort(value); err != nil {
+		return fmt.Errorf("%s: %q must be host:port: %w", field, value, err)
+	}
+	return nil
+}
+
+func namespace(field, value string) error {
+	if problems := validation.IsDNS1123Label(value); len(problems) > 0 {
+		return fmt.Errorf("%s: %q is no namespace name: %s", field, value, problems[0])
+	}
+	return nil
+}
+
+func positive(field string, d time.Duration) error {
+	if d <= 0 {
+		return fmt.Errorf("%s: %s must be greater than 0", field, d)
+	}
+	return nil
+}
+
+func atLeast(field string, n, least int) error {
+	if n < least {
+		return fmt.Errorf("%s: %d must be at least %d", field, n, least)
+	}
+	return nil
+}
