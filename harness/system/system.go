@@ -30,6 +30,8 @@ type Spec struct {
 	Config map[string]any
 	// LogFile receives the service's log.
 	LogFile string
+	// Offset is how far the scenario's clock has already been advanced.
+	Offset time.Duration
 }
 
 // Instance is a running service.

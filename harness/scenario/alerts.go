@@ -1,0 +1,116 @@
+package scenario
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/stormproof/stormproof/harness/traffic"
+)
+
+// build makes the alerts of a list of templates. Alerts are numbered from 1 through the
+// whole list, so that {{i}} is unique within a step.
+func (w *world) build(templates []Alert) []traffic.Alert {
+	var out []traffic.Alert
+	i := 0
+	for _, t := range templates {
+		for range max(1, t.Count) {
+			i++
+			for e := range max(1, t.Episodes) {
+				out = append(out, w.alert(t, i, t.Episode+e))
+			}
+		}
+	}
+	return out
+}
+
+func (w *world) alert(t Alert, i, episode int) traffic.Alert {
+	labels := w.expandMap(t.Labels, i)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	if ns, given := labels["namespace"]; !given {
+		labels["namespace"] = w.namespaces[0]
+	} else if ns == "" {
+		delete(labels, "namespace")
+	}
+	a := traffic.Alert{Status: "firing", Labels: labels, Annotations: w.expandMap(t.Annotations, i),
+		StartsAt: w.base.Add(time.Duration(episode) * time.Second), GeneratorURL: w.expand(t.Generator, i),
+		Malformed: t.Malformed}
+	if t.Status == "resolved" {
+		a.Status, a.EndsAt = "resolved", w.now().UTC()
+	}
+	if a.Annotations == nil {
+		a.Annotations = map[string]string{}
+	}
+	return a
+}
+
+// asSend spells a storm out as a send.
+func (s *Storm) asSend() *Send {
+	name := s.Alertname
+	if name == "" {
+		name = "Storm"
+	}
+	labels := map[string]string{"alertname": name}
+	for k, v := range s.Labels {
+		labels[k] = v
+	}
+	if len(s.Labels) == 0 {
+		labels["pod"], labels["severity"] = "pod-{{i}}", "critical"
+	}
+	return &Send{ID: s.ID, Alerts: []Alert{{Labels: labels, Count: s.Count}}, Batch: max(1, s.Batch),
+		Connections: s.Connections, Retry: s.Retry, Answers: s.Answers, Verdicts: s.Verdicts,
+		AnswersWithin: s.AnswersWithin}
+}
+
+// requests turns a send into the HTTP requests that it stands for.
+func (w *world) plan(s *Send) ([]traffic.Request, error) {
+	base := traffic.Request{Name: s.ID, Method: s.Method, Path: s.Path, Gzip: s.Gzip, Headers: w.expandMap(s.Headers, 0)}
+	if base.Method == "" {
+		base.Method = "POST"
+	}
+	if base.Path == "" {
+		base.Path = "/api/v1/alerts/alertmanager"
+	}
+	var bodies []traffic.Request
+	if s.Body != nil {
+		r := base
+		r.Body, r.Opaque = []byte(w.expand(*s.Body, 0)), true
+		bodies = append(bodies, r)
+	} else {
+		alerts := w.build(s.Alerts)
+		size := s.Batch
+		if size == 0 {
+			size = max(1, len(alerts))
+		}
+		for start := 0; start == 0 || start < len(alerts); start += size {
+			payload := traffic.NewPayload(alerts[start:min(start+size, len(alerts))])
+			payload.CommonLabels, payload.CommonAnnotations = w.expandMap(s.CommonLabels, 0), w.expandMap(s.CommonAnnot, 0)
+			body, err := payload.Encode()
+			if err != nil {
+				return nil, err
+			}
+			r := base
+			r.Body, r.Alerts = body, payload.Seen()
+			bodies = append(bodies, r)
+		}
+	}
+	var out []traffic.Request
+	for range max(1, s.Times) {
+		for _, r := range bodies {
+			r.Body = pad(r.Body, s.PadTo)
+			r.ID = fmt.Sprintf("%s-%d/1", s.ID, w.requests.Add(1))
+			out = append(out, r)
+		}
+	}
+	return out, nil
+}
+
+// pad appends spaces, which JSON ignores, up to size bytes.
+func pad(b []byte, size int64) []byte {
+	out := append([]byte{}, b...)
+	for int64(len(out)) < size {
+		out = append(out, ' ')
+	}
+	return out
+}

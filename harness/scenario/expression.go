@@ -1,0 +1,234 @@
+package scenario
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"sort"
+	"strings"
+	"sync"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/ext"
+)
+
+// Variables of every expression, with what they hold.
+var variables = map[string]string{
+	"answers": "map from step id to {count, statuses, verdicts, list: [{status, headers, body, problem, latencyMs}]}",
+	"rr":      "list of RemediationRequests in the scenario's namespaces, as Kubernetes returns them",
+	"pages":   "list of StormPages",
+	"members": "list of all members of all pages",
+	"keys":    "list of {name, type, ttlMs} of the scenario's Redis keys",
+	"metrics": "map from series, or name summed over its series, to value; over all replicas",
+	"faults":  "map from fault id to {planned, matched, applied}",
+	"kube":    "map from 'verb resource' to the number of requests that the gateway made",
+	"ready":   "{status, body} of GET /readyz at the first replica",
+	"health":  "{status, body} of GET /healthz at the first replica",
+	"log":     "the gateway's log so far, as text",
+	"ns":      "the scenario's first namespace",
+	"it":      "the object under the eye of `where`",
+}
+
+var celEnvironment = sync.OnceValues(func() (*cel.Env, error) {
+	opts := []cel.EnvOption{cel.EnableMacroCallTracking(), ext.Strings(), ext.Lists(), ext.Sets(), ext.Math(), ext.TwoVarComprehensions()}
+	for name := range variables {
+		opts = append(opts, cel.Variable(name, cel.DynType))
+	}
+	env, err := cel.NewEnv(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("building the expression environment: %w", err)
+	}
+	return env, nil
+})
+
+// expression is a compiled CEL expression that yields a truth value.
+type expression struct {
+	source  string
+	program cel.Program
+	checked *cel.Ast
+}
+
+// compile checks an expression; its error says where in the text it is wrong.
+func compile(source string) (*expression, error) {
+	env, err := celEnvironment()
+	if err != nil {
+		return nil, err
+	}
+	checked, issues := env.Compile(source)
+	if issues.Err() != nil {
+		return nil, issues.Err()
+	}
+	if t := checked.OutputType(); t != cel.BoolType && t != cel.DynType {
+		return nil, fmt.Errorf("yields %s, but must yield true or false", t)
+	}
+	program, err := env.Program(checked, cel.CostLimit(10_000_000))
+	if err != nil {
+		return nil, fmt.Errorf("planning expression: %w", err)
+	}
+	return &expression{source: source, program: program, checked: checked}, nil
+}
+
+// eval evaluates. Values in vars may be func() any, which are called when needed, once.
+func (e *expression) eval(vars map[string]any) (bool, error) {
+	v, _, err := e.program.Eval(vars)
+	if err != nil {
+		return false, fmt.Errorf("evaluating %q: %w", e.source, err)
+	}
+	b, ok := v.Value().(bool)
+	if !ok {
+		return false, fmt.Errorf("expression %q yields %v, not true or false", e.source, v.Value())
+	}
+	return b, nil
+}
+
+// explain says which parts of a false expression are false, with the values on both sides.
+func (e *expression) explain(vars map[string]any) string {
+	var lines []string
+	e.walk(e.checked.NativeRep().Expr(), vars, &lines)
+	return strings.Join(lines, "\n")
+}
+
+func (e *expression) walk(x ast.Expr, vars map[string]any, lines *[]string) {
+	if x.Kind() == ast.CallKind && x.AsCall().FunctionName() == operators.LogicalAnd {
+		for _, arg := range x.AsCall().Args() {
+			e.walk(arg, vars, lines)
+		}
+		return
+	}
+	text, v, err := e.value(x, vars)
+	switch {
+	case err != nil:
+		*lines = append(*lines, fmt.Sprintf("%s\n  error: %v", text, err))
+		return
+	case v == types.True:
+		return
+	}
+	*lines = append(*lines, "false: "+text)
+	for _, operand := range operands(x) {
+		if name, value, err := e.value(operand, vars); err != nil {
+			*lines = append(*lines, fmt.Sprintf("  %s: error: %v", name, err))
+		} else {
+			*lines = append(*lines, fmt.Sprintf("  %s = %s", name, show(value)))
+		}
+	}
+}
+
+// operands are the parts of a comparison or of a call on a value that are worth showing.
+func operands(x ast.Expr) []ast.Expr {
+	switch x.Kind() {
+	case ast.CallKind:
+		call := x.AsCall()
+		out := []ast.Expr{}
+		if call.IsMemberFunction() {
+			out = append(out, call.Target())
+		}
+		for _, a := range call.Args() {
+			if a.Kind() != ast.LiteralKind {
+				out = append(out, a)
+			}
+		}
+		return out
+	case ast.ComprehensionKind:
+		return []ast.Expr{x.AsComprehension().IterRange()}
+	default:
+		return nil
+	}
+}
+
+// value evaluates a part of the expression by compiling its text on its own.
+func (e *expression) value(x ast.Expr, vars map[string]any) (string, ref.Val, error) {
+	text, err := cel.ExprToString(x, e.checked.NativeRep().SourceInfo())
+	if err != nil {
+		return "", nil, fmt.Errorf("printing a part of %q: %w", e.source, err)
+	}
+	env, err := celEnvironment()
+	if err != nil {
+		return text, nil, err
+	}
+	part, issues := env.Compile(text)
+	if issues.Err() != nil {
+		return text, nil, issues.Err()
+	}
+	program, err := env.Program(part)
+	if err != nil {
+		return text, nil, err
+	}
+	v, _, err := program.Eval(vars)
+	return text, v, err
+}
+
+// show prints a value as JSON, shortened so that a failure stays readable.
+func show(v ref.Val) string {
+	const most = 1500
+	native, err := v.ConvertToNative(reflect.TypeFor[any]())
+	if err != nil {
+		return fmt.Sprint(v.Value())
+	}
+	b, err := json.Marshal(plain(native))
+	if err != nil {
+		return fmt.Sprint(v.Value())
+	}
+	if len(b) > most {
+		return string(b[:most]) + fmt.Sprintf("... (%d bytes in all)", len(b))
+	}
+	return string(b)
+}
+
+// plain turns CEL's maps with keys of any type into maps that JSON can print.
+func plain(v any) any {
+	switch t := v.(type) {
+	case ref.Val:
+		return plain(t.Value())
+	case map[ref.Val]ref.Val:
+		out := map[string]any{}
+		for k, x := range t {
+			out[fmt.Sprint(k.Value())] = plain(x)
+		}
+		return out
+	case []ref.Val:
+		out := make([]any, len(t))
+		for i, x := range t {
+			out[i] = plain(x)
+		}
+		return out
+	default:
+		return v
+	}
+}
+
+// failure is a check that did not hold: a fault of the system, not of the harness.
+type failure struct{ text string }
+
+func (f *failure) Error() string { return f.text }
+
+func failf(format string, args ...any) error { return &failure{fmt.Sprintf(format, args...)} }
+
+// IsFailure reports whether err says that the system under test misbehaved.
+func IsFailure(err error) bool {
+	var f *failure
+	return errors.As(err, &f)
+}
+
+// countMismatch compares exact counts, "" when equal.
+func countMismatch(want, got map[string]int) string {
+	keys := map[string]bool{}
+	for k := range want {
+		keys[k] = true
+	}
+	for k := range got {
+		keys[k] = true
+	}
+	var diff []string
+	for k := range keys {
+		if want[k] != got[k] {
+			diff = append(diff, fmt.Sprintf("%s: expected %d, got %d", k, want[k], got[k]))
+		}
+	}
+	sort.Strings(diff)
+	return strings.Join(diff, "; ")
+}

@@ -1,0 +1,195 @@
+package scenario
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.uber.org/goleak"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
+	"github.com/stormproof/stormproof/harness/history"
+	"github.com/stormproof/stormproof/harness/report"
+)
+
+// finish takes a world down in the order that leaves nothing unrecorded: stop the senders
+// and the gateways, read what they left, remove it, and look for residue.
+func (w *world) finish(ctx context.Context, clean bool, out *report.Scenario, leaks goleak.Option) error {
+	if !clean {
+		w.explainFailure(ctx)
+	}
+	errs := []error{w.healAll(ctx), w.stopAlertmanager(ctx)}
+	if err := w.stopSystem(ctx); err != nil {
+		errs = append(errs, failf("stopping the gateway: %v", err))
+	}
+	errs = append(errs, w.recordFinal(ctx), w.findConnections(ctx, out))
+	if clean || !w.host.Keep {
+		errs = append(errs, w.sweep(ctx, out))
+	}
+	errs = append(errs, w.releaseProxies(ctx))
+	if err := goleak.Find(leaks); err != nil {
+		errs = append(errs, w.residue(out, "goroutine", err.Error()))
+	}
+	errs = append(errs, w.history.Add(history.Event{End: &history.End{Clean: clean}}), w.close(ctx))
+	return errors.Join(errs...)
+}
+
+// watchGoroutines remembers the goroutines that are there before the scenario.
+func watchGoroutines() goleak.Option { return goleak.IgnoreCurrent() }
+
+func (w *world) residue(out *report.Scenario, kind, what string) error {
+	out.Residue = append(out.Residue, kind+": "+what)
+	return w.history.Add(history.Event{Residue: &history.Residue{Kind: kind, What: what}})
+}
+
+// recordFinal writes the last live state into the history.
+func (w *world) recordFinal(ctx context.Context) error {
+	requests, err := w.requestsNow(ctx)
+	if err != nil {
+		return err
+	}
+	if err := w.watch.catchUp(ctx, requests); err != nil {
+		return err
+	}
+	var errs []error
+	for i := range requests {
+		o := describe(&requests[i])
+		o.Change, o.Final = "listed", true
+		errs = append(errs, w.history.Add(history.Event{Object: o}))
+	}
+	for _, ns := range w.namespaces {
+		var pages v1alpha1.StormPageList
+		if err := w.kube.List(ctx, &pages, client.InNamespace(ns)); err != nil {
+			return fmt.Errorf("listing pages: %w", err)
+		}
+		for _, p := range pages.Items {
+			page := &history.Page{Namespace: p.Namespace, Name: p.Name, Storm: p.Spec.Storm, Number: int(p.Spec.Number)}
+			for _, m := range p.Spec.Members {
+				page.Members = append(page.Members, history.Member{Fingerprint: m.Fingerprint, Labels: m.Labels})
+			}
+			errs = append(errs, w.history.Add(history.Event{Page: page}))
+		}
+	}
+	return errors.Join(append(errs, w.recordKeys(ctx))...)
+}
+
+func (w *world) recordKeys(ctx context.Context) error {
+	if w.ownRedis != nil && w.redis.Ping(ctx).Err() != nil {
+		return w.history.Add(history.Event{Note: &history.Note{Text: "the scenario ended with its own Redis down: no keys to read"}})
+	}
+	keys, err := w.keys(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, k := range keys {
+		m := k.(map[string]any)
+		ttl := time.Duration(m["ttlMs"].(int64)) * time.Millisecond
+		errs = append(errs, w.history.Add(history.Event{Key: &history.Key{Name: w.prefix + m["name"].(string), TTL: ttl, Type: m["type"].(string)}}))
+	}
+	return errors.Join(errs...)
+}
+
+// findConnections looks for connections of the stopped gateways at Redis. A closed socket
+// takes the server a moment to notice, so it looks for up to two seconds.
+func (w *world) findConnections(ctx context.Context, out *report.Scenario) error {
+	if w.ownRedis != nil && w.redis.Ping(ctx).Err() != nil {
+		return nil
+	}
+	deadline := time.Now().Add(2 * time.Second)
+	tick := time.NewTicker(poll)
+	defer tick.Stop()
+	for {
+		list, err := w.redis.ClientList(ctx).Result()
+		if err != nil {
+			return fmt.Errorf("listing Redis connections: %w", err)
+		}
+		left := 0
+		for line := range strings.SplitSeq(list, "\n") {
+			for _, spec := range w.specs {
+				if strings.Contains(line, " name="+spec.Name+" ") {
+					left++
+				}
+			}
+		}
+		if left == 0 {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return w.residue(out, "connection", fmt.Sprintf("%d connections of the stopped gateway at Redis", left))
+		}
+		<-tick.C
+	}
+}
+
+// sweep removes the scenario's objects, namespaces and keys, and reports what stays.
+// Namespaces are only asked to go: where no controller manager runs they stay Terminating,
+// empty, under a name that is never used again.
+func (w *world) sweep(ctx context.Context, out *report.Scenario) error {
+	var errs []error
+	for _, ns := range w.namespaces {
+		in := client.InNamespace(ns)
+		errs = append(errs,
+			w.kube.DeleteAllOf(ctx, &v1alpha1.RemediationRequest{}, in),
+			w.kube.DeleteAllOf(ctx, &v1alpha1.StormPage{}, in),
+			client.IgnoreNotFound(w.kube.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}})))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("removing the scenario's objects: %w", err)
+	}
+	left, err := w.requestsNow(ctx)
+	if err != nil {
+		return err
+	}
+	for _, rr := range left {
+		errs = append(errs, w.residue(out, "object", "RemediationRequest "+rr.Namespace+"/"+rr.Name))
+	}
+	return errors.Join(append(errs, w.sweepKeys(ctx, out))...)
+}
+
+// sweepKeys deletes the scenario's keys, and reports keys that no prefix of the harness
+// covers: somebody wrote outside of the scenario's own space.
+func (w *world) sweepKeys(ctx context.Context, out *report.Scenario) error {
+	if w.ownRedis != nil && w.redis.Ping(ctx).Err() != nil {
+		return nil
+	}
+	iter := w.redis.Scan(ctx, 0, "*", 1000).Iterator()
+	var errs []error
+	for iter.Next(ctx) {
+		key := iter.Val()
+		switch {
+		case strings.HasPrefix(key, w.prefix):
+			errs = append(errs, w.redis.Del(ctx, key).Err())
+		case !strings.HasPrefix(key, "sp:"+w.host.RunID+":"):
+			errs = append(errs, w.residue(out, "redis-key", key))
+		}
+	}
+	return errors.Join(append(errs, iter.Err())...)
+}
+
+// releaseProxies ends everything that still runs goroutines, so that a leak that is found
+// afterwards is the gateway's.
+func (w *world) releaseProxies(ctx context.Context) error {
+	err := errors.Join(w.watch.stop(), w.redisProxy.Close(ctx), w.kubeProxy.Close(ctx), w.redis.Close())
+	w.http.CloseIdleConnections()
+	w.watch, w.redisProxy, w.kubeProxy = nil, nil, nil
+	w.redis = nil
+	return err
+}
+
+// explainFailure keeps what a person looks at first: the objects, the pages and the keys as
+// they were at the moment of the failure.
+func (w *world) explainFailure(ctx context.Context) {
+	for name, read := range map[string]func() (any, error){
+		"objects.json": func() (any, error) { return w.listed(ctx, &v1alpha1.RemediationRequestList{}) },
+		"pages.json":   func() (any, error) { return w.listed(ctx, &v1alpha1.StormPageList{}) },
+		"keys.json":    func() (any, error) { return w.keys(ctx) },
+	} {
+		w.keepArtefact(name, read)
+	}
+}

@@ -1,0 +1,140 @@
+package scenario
+
+import (
+	"fmt"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"github.com/stormproof/stormproof/harness/fault"
+)
+
+// Lint checks what the schema cannot: expressions compile, faults exist, ids are unique,
+// and every scenario checks something. mutants are the names of the known seeded bugs.
+func Lint(list []*Scenario, mutants []string) Problems {
+	var out Problems
+	seen := map[string]string{}
+	for _, s := range list {
+		l := &linter{scenario: s, mutants: mutants, faults: map[string]bool{}}
+		if first, dup := seen[s.ID]; dup {
+			l.add("id", fmt.Sprintf("%s is taken by %s", s.ID, first), "ids are unique over the catalogue")
+		}
+		seen[s.ID] = s.File
+		l.whole()
+		l.steps("steps", s.Steps)
+		out = append(out, l.problems...)
+	}
+	sort.SliceStable(out, func(i, j int) bool { return out[i].File < out[j].File })
+	return out
+}
+
+// linter collects the problems of one scenario.
+type linter struct {
+	scenario *Scenario
+	mutants  []string
+	faults   map[string]bool
+	problems Problems
+	checks   int
+}
+
+func (l *linter) add(field, message, suggestion string) {
+	line, col := l.locate(field)
+	l.problems = append(l.problems, Problem{File: l.scenario.File, Line: line, Col: col, Field: field, Message: message, Suggestion: suggestion})
+}
+
+func (l *linter) whole() {
+	s := l.scenario
+	for _, c := range Categories {
+		if c.Name == s.Category && !strings.HasPrefix(s.ID, c.Prefix+"-") {
+			l.add("id", fmt.Sprintf("ids of category %s begin with %s-", s.Category, c.Prefix), "")
+		}
+	}
+	if base := strings.ToLower(s.ID); !strings.HasPrefix(strings.ToLower(filepath.Base(s.File)), base) {
+		l.add("id", "the file's name must begin with the id", "rename it to "+base+"-....yaml")
+	}
+	for i, k := range s.Kills {
+		if !contains(l.mutants, k) {
+			l.add(fmt.Sprintf("kills.%d", i), fmt.Sprintf("no seeded bug is called %q", k), didYouMean(k, l.mutants))
+		}
+	}
+	if s.Needs.RedisDown {
+		l.faults["redis-down"] = true
+	}
+	l.checks = 0
+	defer func() {
+		if l.countChecks(s.Steps) == 0 {
+			l.add("steps", "nothing is checked", "add answers, verdicts or a step expect, eventually or consistently")
+		}
+	}()
+}
+
+// countChecks counts the steps that can turn the scenario red.
+func (l *linter) countChecks(steps []Step) int {
+	n := 0
+	for i := range steps {
+		s := &steps[i]
+		switch {
+		case s.Expect != nil, s.Eventually != nil, s.Consistently != nil:
+			n++
+		case s.Send != nil && (s.Send.Answers != nil || s.Send.Verdicts != nil):
+			n++
+		case s.Storm != nil && (s.Storm.Answers != nil || s.Storm.Verdicts != nil):
+			n++
+		}
+		n += l.countChecks(s.Concurrently)
+	}
+	return n
+}
+
+func (l *linter) steps(path string, steps []Step) {
+	for i := range steps {
+		s, at := &steps[i], fmt.Sprintf("%s.%d", path, i)
+		switch {
+		case s.Expect != nil:
+			l.expression(at+".expect.that", s.Expect.That)
+		case s.Eventually != nil:
+			l.expression(at+".eventually.that", s.Eventually.That)
+		case s.Consistently != nil:
+			l.expression(at+".consistently.that", s.Consistently.That)
+		case s.Phase != nil && s.Phase.Where != "":
+			l.expression(at+".phase.where", s.Phase.Where)
+		case s.Delete != nil && s.Delete.Where != "":
+			l.expression(at+".delete.where", s.Delete.Where)
+		case s.Fault != nil:
+			l.fault(at+".fault", s.Fault)
+		case s.Heal != nil && !l.faults[*s.Heal]:
+			l.add(at+".heal", fmt.Sprintf("no fault %q was armed before", *s.Heal), didYouMean(*s.Heal, sortedKeys(l.faults)))
+		case s.Redis != nil && s.Redis.Server != "" && l.scenario.Needs.Redis != "own":
+			l.add(at+".redis.server", "stopping the server would reach other scenarios", "write needs: {redis: own}")
+		case s.Redis != nil && len(s.Redis.Command) > 0 && l.scenario.Needs.Redis != "own":
+			l.add(at+".redis.command", "commands may reach other scenarios' keys", "write needs: {redis: own}")
+		case s.Concurrently != nil:
+			l.steps(at+".concurrently", s.Concurrently)
+		}
+	}
+}
+
+func (l *linter) expression(field, source string) {
+	if _, err := compile(source); err != nil {
+		l.add(field, strings.TrimSpace(err.Error()), "variables: "+strings.Join(sortedKeys(variables), ", "))
+	}
+}
+
+func (l *linter) fault(field string, f *Fault) {
+	if l.faults[f.ID] {
+		l.add(field+".id", fmt.Sprintf("fault id %q is used twice", f.ID), "")
+	}
+	l.faults[f.ID] = true
+	if err := fault.Validate(f.spec(nil)); err != nil {
+		l.add(field, err.Error(), "")
+	}
+}
+
+func contains(list []string, x string) bool {
+	for _, v := range list {
+		if v == x {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,58 @@
+package scenario
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
+
+// New writes a scenario that passes lint and, against a sound gateway, a run; its author
+// changes it from there. It returns the path, and refuses to replace a file.
+func New(dir, id, title string) (string, error) {
+	category := ""
+	for _, c := range Categories {
+		if strings.HasPrefix(id, c.Prefix+"-") {
+			category = c.Name
+		}
+	}
+	if category == "" {
+		var known []string
+		for _, c := range Categories {
+			known = append(known, c.Prefix+"-.. ("+c.Name+")")
+		}
+		return "", fmt.Errorf("no category has ids like %q; use one of %s", id, strings.Join(known, ", "))
+	}
+	slug := strings.Trim(notInNames.ReplaceAllString(strings.ToLower(title), "-"), "-")
+	path := filepath.Join(dir, category, strings.ToLower(id)+"-"+slug+".yaml")
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return "", fmt.Errorf("making the category's folder: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return "", fmt.Errorf("creating the scenario: %w", err)
+	}
+	_, err = fmt.Fprintf(f, template, id, title, category)
+	return path, errors.Join(err, f.Close())
+}
+
+const template = `# yaml-language-server: $schema=../../harness/scenario/scenario.v1.json
+id: %s
+title: %s
+category: %s
+promises: [P1, P2]
+steps:
+  - send:
+      id: first
+      alerts:
+        - labels: {alertname: DiskFull, pod: db-0, severity: critical}
+      answers: {"201": 1}
+      verdicts: {created: 1}
+  - expect:
+      that: rr.size() == 1 && rr[0].spec.alertName == 'DiskFull'
+      because: one alert opens one incident
+`

@@ -1,0 +1,206 @@
+package scenario
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/stormproof/stormproof/harness/history"
+	"github.com/stormproof/stormproof/harness/judge"
+	"github.com/stormproof/stormproof/harness/report"
+)
+
+// defaultTimeout bounds a round, set-up and clean-up included.
+const defaultTimeout = 60 * time.Second
+
+// cleanupTimeout is on top of it, so that a round that ran out of time is still tidied up.
+const cleanupTimeout = 20 * time.Second
+
+// Run carries out every round of a scenario and returns its outcome; it stops at the first
+// round that is not green. Run never panics over a scenario's behaviour and never retries.
+func Run(ctx context.Context, host *Host, s *Scenario) report.Scenario {
+	out := report.Scenario{ID: s.ID, Title: s.Title, Category: s.Category, File: s.File,
+		Status: report.Passed, Started: time.Now(), Promises: map[string]string{},
+		Steps: []report.Step{}, Faults: []report.Fault{}, Residue: []string{},
+		Replay: fmt.Sprintf("stormproof run --seed %d --id %s", host.Seed, s.ID)}
+	begin := time.Now()
+	for round := 1; round <= max(1, s.Rounds) && out.Status == report.Passed; round++ {
+		runRound(ctx, host, s, round, &out)
+	}
+	out.DurationS = time.Since(begin).Seconds()
+	out.Signature = report.Signature(out.FirstCause)
+	return out
+}
+
+// runRound fills out with what one round showed.
+func runRound(ctx context.Context, host *Host, s *Scenario, round int, out *report.Scenario) {
+	timeout := s.Timeout.D()
+	if timeout == 0 {
+		timeout = defaultTimeout
+	}
+	roundCtx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	leaks := watchGoroutines()
+	w, err := newWorld(roundCtx, host, s, round)
+	if err != nil {
+		blame(out, err, "setting up the scenario", report.EnvError)
+		return
+	}
+	out.Artefacts = append(out.Artefacts, relative(host.Dir, w.dir))
+	err = w.steps(roundCtx, s, out)
+	cleanCtx, cancelClean := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+	defer cancelClean()
+	err = errors.Join(err, w.finish(cleanCtx, err == nil, out, leaks))
+	if err != nil {
+		blame(out, err, "", report.HarnessError)
+	}
+	w.decide(out, round)
+}
+
+// blame records the first thing that went wrong. A failure of the system outranks the kind
+// that the caller assumes.
+func blame(out *report.Scenario, err error, doing string, kind report.Status) {
+	if out.Status != report.Passed {
+		return
+	}
+	out.Status = kind
+	if IsFailure(err) {
+		out.Status = report.Failed
+	}
+	text := err.Error()
+	if doing != "" {
+		text = doing + ": " + text
+	}
+	out.Detail = text
+	out.FirstCause, _, _ = strings.Cut(text, "\n")
+}
+
+// steps runs the steps in order and stops at the first that fails.
+func (w *world) steps(ctx context.Context, s *Scenario, out *report.Scenario) error {
+	begin := time.Now()
+	for i := range s.Steps {
+		w.history.SetStep(i)
+		start := time.Since(begin)
+		err := w.do(ctx, &s.Steps[i])
+		step := report.Step{Name: s.Steps[i].Name(), StartMS: ms(start), DurationMS: ms(time.Since(begin) - start), Failed: err != nil}
+		out.Steps = append(out.Steps, step)
+		if err != nil {
+			return fmt.Errorf("step %d (%s): %w", i+1, step.Name, err)
+		}
+	}
+	w.history.SetStep(-1)
+	return w.healAll(ctx)
+}
+
+// Name says in a few words what a step does.
+func (s *Step) Name() string {
+	switch {
+	case s.Send != nil:
+		return "send " + s.Send.ID
+	case s.Storm != nil:
+		return fmt.Sprintf("storm %s of %d", s.Storm.ID, s.Storm.Count)
+	case s.Advance != nil:
+		return "advance " + s.Advance.D().String()
+	case s.Fault != nil:
+		return "fault " + s.Fault.ID + ": " + s.Fault.Target + " " + s.Fault.Kind
+	case s.Heal != nil:
+		return "heal " + *s.Heal
+	case s.Expect != nil:
+		return "expect " + s.Expect.That
+	case s.Eventually != nil:
+		return "eventually " + s.Eventually.That
+	case s.Consistently != nil:
+		return "consistently " + s.Consistently.That
+	case s.Phase != nil:
+		return "phase " + s.Phase.To
+	case s.Delete != nil:
+		return "delete"
+	case s.Apply != nil:
+		return "apply"
+	case s.Redis != nil:
+		return "redis " + strings.Join(s.Redis.Command, " ") + s.Redis.Server
+	case s.Restart != nil:
+		return "restart"
+	case s.Concurrently != nil:
+		return fmt.Sprintf("concurrently %d steps", len(s.Concurrently))
+	default:
+		return "alertmanager"
+	}
+}
+
+// decide lets the judge speak and copies its verdict and the timeline into the outcome.
+func (w *world) decide(out *report.Scenario, round int) {
+	path := filepath.Join(w.dir, "history.jsonl")
+	events, err := history.Read(path)
+	if err != nil {
+		blame(out, err, "reading the history back", report.HarnessError)
+		return
+	}
+	verdict := judge.Judge(events)
+	for name, finding := range verdict.Promises {
+		if old := out.Promises[name]; round == 1 || old == string(judge.Pass) {
+			out.Promises[name] = string(finding.Outcome)
+		}
+	}
+	switch verdict.Outcome() {
+	case judge.Fail:
+		blame(out, failf("%s", verdict.FirstCause()), "", report.Failed)
+	case judge.Inconclusive:
+		blame(out, errors.New(verdict.FirstCause()), "", report.Inconclusive)
+	default:
+	}
+	timeline(events, out)
+}
+
+// timeline copies requests, faults and clock advances of the last round for the dashboard.
+func timeline(events []history.Event, out *report.Scenario) {
+	const most = 400
+	out.Marks, out.Latency = nil, nil
+	for _, e := range events {
+		switch {
+		case e.Answer != nil:
+			out.Latency = append(out.Latency, ms(e.Answer.Latency))
+			if len(out.Marks) < most {
+				out.Marks = append(out.Marks, report.Mark{Kind: "request", Label: fmt.Sprintf("%s %d", e.Answer.ID, e.Answer.Status),
+					AtMS: ms(e.At - e.Answer.Latency), DurationMS: ms(e.Answer.Latency), OK: e.Answer.Acked()})
+			}
+		case e.Fault != nil && e.Fault.Change == "removed":
+			out.Faults = append(out.Faults, report.Fault{ID: e.Fault.ID, Target: e.Fault.Target, Kind: e.Fault.Kind,
+				Planned: e.Fault.Planned, Matched: e.Fault.Matched, Applied: e.Fault.Applied})
+			for i := range out.Marks {
+				if m := &out.Marks[i]; m.Kind == "fault" && m.Label == e.Fault.ID {
+					m.DurationMS = ms(e.At) - m.AtMS
+				}
+			}
+		case e.Fault != nil && e.Fault.Change == "armed":
+			out.Marks = append(out.Marks, report.Mark{Kind: "fault", Label: e.Fault.ID, AtMS: ms(e.At), OK: true})
+		case e.Advance != nil:
+			out.Marks = append(out.Marks, report.Mark{Kind: "advance", Label: e.Advance.By.String(), AtMS: ms(e.At), OK: true})
+		}
+	}
+	if len(out.Latency) > most {
+		out.Latency = thin(out.Latency, most)
+	}
+}
+
+// thin keeps n values, evenly spread, so that a page with thousands of requests stays small.
+func thin(values []float64, n int) []float64 {
+	out := make([]float64, n)
+	for i := range out {
+		out[i] = values[i*len(values)/n]
+	}
+	return out
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func relative(base, path string) string {
+	r, err := filepath.Rel(base, path)
+	if err != nil {
+		return path
+	}
+	return r
+}

@@ -1,0 +1,111 @@
+package scenario
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stormproof/stormproof/harness/traffic"
+)
+
+// retryFor bounds a send that behaves as Alertmanager.
+const retryFor = 30 * time.Second
+
+// send carries out a send step and checks what it demands of the answers.
+func (w *world) send(ctx context.Context, s *Send) error {
+	requests, err := w.plan(s)
+	if err != nil {
+		return err
+	}
+	sendCtx, cancel := context.WithTimeout(ctx, retryFor+10*time.Second)
+	defer cancel()
+	group, groupCtx := errgroup.WithContext(sendCtx)
+	group.SetLimit(max(1, s.Connections))
+	for _, r := range requests {
+		group.Go(func() error { return w.sendOne(groupCtx, s, r) })
+	}
+	if err := group.Wait(); err != nil {
+		return fmt.Errorf("sending %s: %w", s.ID, err)
+	}
+	return w.checkAnswers(s)
+}
+
+func (w *world) sendOne(ctx context.Context, s *Send, r traffic.Request) error {
+	c := w.client(s.Replica)
+	var responses []traffic.Response
+	var err error
+	if s.Retry {
+		retryCtx, cancel := context.WithTimeout(ctx, retryFor)
+		defer cancel()
+		responses, err = c.SendUntilAcked(retryCtx, r)
+	} else {
+		var one traffic.Response
+		one, err = c.Send(ctx, r)
+		responses = []traffic.Response{one}
+	}
+	for _, resp := range responses {
+		w.answers.add(s.ID, viewOf(resp))
+	}
+	return err
+}
+
+// viewOf reduces a response to what expressions read.
+func viewOf(r traffic.Response) answer {
+	a := answer{status: r.Status, latency: r.Latency, problem: r.Problem, verdicts: map[string]int{}, headers: map[string]any{}}
+	for _, v := range r.Verdicts {
+		a.verdicts[v.Verdict]++
+	}
+	for name := range r.Header {
+		a.headers[strings.ToLower(name)] = r.Header.Get(name)
+	}
+	if json.Unmarshal(r.Body, &a.body) != nil {
+		a.body = string(r.Body)
+	}
+	return a
+}
+
+// checkAnswers compares all answers that the step has had so far with what it demands.
+func (w *world) checkAnswers(s *Send) error {
+	w.answers.mu.Lock()
+	list := append([]answer{}, w.answers.byID[s.ID]...)
+	w.answers.mu.Unlock()
+	statuses, verdicts := tally(list)
+	if s.Answers != nil {
+		if diff := countMismatch(s.Answers, statuses); diff != "" {
+			return failf("answers of %q by status: %s%s", s.ID, diff, firstProblem(list))
+		}
+	}
+	if s.Verdicts != nil {
+		if diff := countMismatch(s.Verdicts, verdicts); diff != "" {
+			return failf("verdicts of %q: %s%s", s.ID, diff, firstProblem(list))
+		}
+	}
+	for _, a := range list {
+		if s.Problem != "" && a.status >= http.StatusBadRequest && !strings.HasSuffix(a.problem, ":"+s.Problem) {
+			return failf("problem type of %q: expected one that ends in %q, got %q", s.ID, s.Problem, a.problem)
+		}
+		if s.AnswersWithin > 0 && a.latency > s.AnswersWithin.D() {
+			return failf("slowest answer of %q took %s, bound is %s", s.ID, a.latency.Round(time.Millisecond), s.AnswersWithin.D())
+		}
+	}
+	return nil
+}
+
+// firstProblem shows the first refused answer, for a failure's reader.
+func firstProblem(list []answer) string {
+	for _, a := range list {
+		if a.status == 0 || a.status >= http.StatusBadRequest {
+			b, err := json.Marshal(a.body)
+			if err != nil {
+				return ""
+			}
+			return fmt.Sprintf("\nfirst refused answer: %d %s", a.status, b)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,240 @@
+package scenario
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/invopop/jsonschema"
+)
+
+// Categories are the folders of the catalogue, in its order, each with its id prefix.
+var Categories = []Category{
+	{"storm", "STO"}, {"deduplication", "DED"}, {"redis-resilience", "RED"},
+	{"kubernetes-api", "K8S"}, {"crd", "CRD"}, {"error-handling", "ERR"},
+	{"security", "SEC"}, {"concurrency", "CON"}, {"observability", "OBS"},
+}
+
+// Category is a part of the catalogue.
+type Category struct{ Name, Prefix string }
+
+// Scenario is one file of the catalogue.
+type Scenario struct {
+	ID       string   `yaml:"id" json:"id" jsonschema:"pattern=^[A-Z][A-Z0-9]{2}-[0-9]{2\\,3}$" jsonschema_description:"Catalogue row: unique, stable for ever, for example STO-03."`
+	Title    string   `yaml:"title" json:"title" jsonschema:"minLength=5" jsonschema_description:"One line that says what must hold."`
+	Category string   `yaml:"category" json:"category" jsonschema:"enum=storm,enum=deduplication,enum=redis-resilience,enum=kubernetes-api,enum=crd,enum=error-handling,enum=security,enum=concurrency,enum=observability" jsonschema_description:"Folder of the catalogue."`
+	Promises []string `yaml:"promises" json:"promises" jsonschema:"minItems=1" jsonschema_description:"Promises that this scenario aims at. All promises are judged anyway."`
+	Kills    []string `yaml:"kills,omitempty" json:"kills,omitempty" jsonschema_description:"Seeded bugs (folders of fixtures/mutants) that must turn this scenario red."`
+	Rounds   int      `yaml:"rounds,omitempty" json:"rounds,omitempty" jsonschema:"minimum=1,maximum=50" jsonschema_description:"Run the steps this often, each round in a fresh world with its own seed. Default 1."`
+	Needs    Needs    `yaml:"needs,omitempty" json:"needs,omitempty" jsonschema_description:"What the world must offer. An unmet need is an environment error, never a skip."`
+	// Gateway overrides keys of the system's configuration.
+	Gateway map[string]any `yaml:"gateway,omitempty" json:"gateway,omitempty" jsonschema_description:"Overrides of the gateway's configuration, in its own keys."`
+	Timeout Duration       `yaml:"timeout,omitempty" json:"timeout,omitempty" jsonschema_description:"Bound on one round, set-up and clean-up included. Default 60s."`
+	Steps   []Step         `yaml:"steps" json:"steps" jsonschema:"minItems=1" jsonschema_description:"What happens, in order."`
+
+	// File is where the scenario was loaded from.
+	File string `yaml:"-" json:"-"`
+}
+
+// Needs says what a scenario cannot do without.
+type Needs struct {
+	Redis      string `yaml:"redis,omitempty" json:"redis,omitempty" jsonschema:"enum=shared,enum=own" jsonschema_description:"own: a real Redis server for this scenario alone. Default shared: the run's server, under an own prefix."`
+	Namespaces int    `yaml:"namespaces,omitempty" json:"namespaces,omitempty" jsonschema:"minimum=1,maximum=5" jsonschema_description:"How many namespaces: {{ns}}, {{ns2}}, ... Default 1."`
+	Replicas   int    `yaml:"replicas,omitempty" json:"replicas,omitempty" jsonschema:"minimum=1,maximum=3" jsonschema_description:"How many gateways share Redis and Kubernetes; requests go to them in turn. Default 1."`
+	// RedisDown starts the gateway while its Redis refuses connections.
+	RedisDown bool `yaml:"redisDown,omitempty" json:"redisDown,omitempty" jsonschema_description:"Start the gateway while Redis refuses connections, until the step 'heal: redis-down'."`
+}
+
+// Step is one action or one check; exactly one field is set.
+type Step struct {
+	Send         *Send         `yaml:"send,omitempty" json:"send,omitempty"`
+	Storm        *Storm        `yaml:"storm,omitempty" json:"storm,omitempty"`
+	Advance      *Duration     `yaml:"advance,omitempty" json:"advance,omitempty" jsonschema_description:"Move the clock of every gateway forward, for example 4m59s999ms."`
+	Fault        *Fault        `yaml:"fault,omitempty" json:"fault,omitempty"`
+	Heal         *string       `yaml:"heal,omitempty" json:"heal,omitempty" jsonschema_description:"Id of the fault to remove."`
+	Eventually   *Wait         `yaml:"eventually,omitempty" json:"eventually,omitempty"`
+	Consistently *Hold         `yaml:"consistently,omitempty" json:"consistently,omitempty"`
+	Expect       *Check        `yaml:"expect,omitempty" json:"expect,omitempty"`
+	Phase        *Phase        `yaml:"phase,omitempty" json:"phase,omitempty"`
+	Delete       *Select       `yaml:"delete,omitempty" json:"delete,omitempty"`
+	Apply        *string       `yaml:"apply,omitempty" json:"apply,omitempty" jsonschema_description:"A Kubernetes manifest to create as a user would."`
+	Redis        *RedisCommand `yaml:"redis,omitempty" json:"redis,omitempty"`
+	Restart      *Restart      `yaml:"restart,omitempty" json:"restart,omitempty"`
+	Concurrently []Step        `yaml:"concurrently,omitempty" json:"concurrently,omitempty" jsonschema:"minItems=2" jsonschema_description:"Steps that run at the same time; the next step waits for all."`
+	Alertmanager *Alertmanager `yaml:"alertmanager,omitempty" json:"alertmanager,omitempty"`
+}
+
+// Alert is a template of one or more alerts.
+type Alert struct {
+	Labels      map[string]string `yaml:"labels,omitempty" json:"labels,omitempty" jsonschema_description:"Labels; {{i}} is the number of the alert from 1, {{ns}} the namespace. The label namespace is added when absent; set it to an empty string to send none."`
+	Annotations map[string]string `yaml:"annotations,omitempty" json:"annotations,omitempty"`
+	Count       int               `yaml:"count,omitempty" json:"count,omitempty" jsonschema:"minimum=1,maximum=50000" jsonschema_description:"How many alerts to make from this template. Default 1."`
+	Status      string            `yaml:"status,omitempty" json:"status,omitempty" jsonschema:"enum=firing,enum=resolved" jsonschema_description:"Default firing."`
+	Episode     int               `yaml:"episode,omitempty" json:"episode,omitempty" jsonschema:"minimum=0" jsonschema_description:"Firing episode: startsAt is the scenario's start plus this many seconds. Same number, same startsAt. Default 0."`
+	Episodes    int               `yaml:"episodes,omitempty" json:"episodes,omitempty" jsonschema:"minimum=1" jsonschema_description:"Make one copy for each of this many episodes, counted from 'episode'. Default 1."`
+	Generator   string            `yaml:"generatorURL,omitempty" json:"generatorURL,omitempty"`
+	Malformed   bool              `yaml:"malformed,omitempty" json:"malformed,omitempty" jsonschema_description:"The contract must refuse this alert: the judge expects the verdict 'invalid'."`
+}
+
+// Send posts one webhook, or the same webhook several times.
+type Send struct {
+	ID            string            `yaml:"id" json:"id" jsonschema_description:"Name for answers[id] in expressions."`
+	Alerts        []Alert           `yaml:"alerts,omitempty" json:"alerts,omitempty"`
+	CommonLabels  map[string]string `yaml:"commonLabels,omitempty" json:"commonLabels,omitempty"`
+	CommonAnnot   map[string]string `yaml:"commonAnnotations,omitempty" json:"commonAnnotations,omitempty"`
+	Batch         int               `yaml:"batch,omitempty" json:"batch,omitempty" jsonschema:"minimum=1" jsonschema_description:"Alerts per request. Default: all in one."`
+	Times         int               `yaml:"times,omitempty" json:"times,omitempty" jsonschema:"minimum=1,maximum=10000" jsonschema_description:"Send each request this often. Default 1."`
+	Connections   int               `yaml:"connections,omitempty" json:"connections,omitempty" jsonschema:"minimum=1,maximum=256" jsonschema_description:"How many requests at once. Default 1: one after the other."`
+	Retry         bool              `yaml:"retry,omitempty" json:"retry,omitempty" jsonschema_description:"Behave as Alertmanager does: repeat on 5xx and on transport errors until acknowledged, for 30 s at most."`
+	Replica       int               `yaml:"replica,omitempty" json:"replica,omitempty" jsonschema:"minimum=1" jsonschema_description:"Send to this gateway only, from 1. Default: each in turn."`
+	Method        string            `yaml:"method,omitempty" json:"method,omitempty"`
+	Path          string            `yaml:"path,omitempty" json:"path,omitempty"`
+	Headers       map[string]string `yaml:"headers,omitempty" json:"headers,omitempty"`
+	Body          *string           `yaml:"body,omitempty" json:"body,omitempty" jsonschema_description:"Send these bytes instead of alerts."`
+	PadTo         int64             `yaml:"padTo,omitempty" json:"padTo,omitempty" jsonschema_description:"Append spaces until the body has this many bytes."`
+	Gzip          bool              `yaml:"gzip,omitempty" json:"gzip,omitempty"`
+	Answers       map[string]int    `yaml:"answers,omitempty" json:"answers,omitempty" jsonschema_description:"Exact number of answers by HTTP status; 'none' counts requests without an answer."`
+	Verdicts      map[string]int    `yaml:"verdicts,omitempty" json:"verdicts,omitempty" jsonschema_description:"Exact number of alerts by verdict."`
+	Problem       string            `yaml:"problem,omitempty" json:"problem,omitempty" jsonschema_description:"Last part of the problem type that every refused request must carry."`
+	AnswersWithin Duration          `yaml:"answersWithin,omitempty" json:"answersWithin,omitempty" jsonschema_description:"Bound on the slowest answer."`
+}
+
+// Storm sends many distinct alerts of one group: a shorthand for Send.
+type Storm struct {
+	ID            string            `yaml:"id" json:"id"`
+	Count         int               `yaml:"count" json:"count" jsonschema:"minimum=1,maximum=50000"`
+	Batch         int               `yaml:"batch,omitempty" json:"batch,omitempty" jsonschema:"minimum=1" jsonschema_description:"Alerts per request. Default 1."`
+	Connections   int               `yaml:"connections,omitempty" json:"connections,omitempty" jsonschema:"minimum=1,maximum=256"`
+	Alertname     string            `yaml:"alertname,omitempty" json:"alertname,omitempty" jsonschema_description:"Default Storm."`
+	Labels        map[string]string `yaml:"labels,omitempty" json:"labels,omitempty" jsonschema_description:"Default: pod: pod-{{i}}, severity: critical."`
+	Retry         bool              `yaml:"retry,omitempty" json:"retry,omitempty"`
+	Answers       map[string]int    `yaml:"answers,omitempty" json:"answers,omitempty"`
+	Verdicts      map[string]int    `yaml:"verdicts,omitempty" json:"verdicts,omitempty"`
+	AnswersWithin Duration          `yaml:"answersWithin,omitempty" json:"answersWithin,omitempty"`
+}
+
+// Fault arms a fault on one of the scenario's own proxies.
+type Fault struct {
+	ID             string   `yaml:"id" json:"id"`
+	Target         string   `yaml:"target" json:"target" jsonschema:"enum=redis,enum=kubernetes"`
+	Kind           string   `yaml:"kind" json:"kind"`
+	Times          int64    `yaml:"times,omitempty" json:"times,omitempty" jsonschema:"minimum=0" jsonschema_description:"How many hits; 0: until healed."`
+	After          int64    `yaml:"after,omitempty" json:"after,omitempty" jsonschema:"minimum=0" jsonschema_description:"Let this many matches pass first."`
+	Match          Match    `yaml:"match,omitempty" json:"match,omitempty"`
+	Delay          Duration `yaml:"delay,omitempty" json:"delay,omitempty"`
+	Code           int      `yaml:"code,omitempty" json:"code,omitempty"`
+	RetryAfter     int      `yaml:"retryAfter,omitempty" json:"retryAfter,omitempty" jsonschema_description:"Seconds."`
+	BytesPerSecond int64    `yaml:"bytesPerSecond,omitempty" json:"bytesPerSecond,omitempty"`
+	// Applied is the exact count of the fault's receipt, checked when it is healed or the
+	// scenario ends; nil demands at least one.
+	Applied *int64 `yaml:"applied,omitempty" json:"applied,omitempty" jsonschema_description:"Exact number of hits that the proxy must have counted by the end. Default: at least one."`
+}
+
+// Match narrows a fault.
+type Match struct {
+	Command     string `yaml:"command,omitempty" json:"command,omitempty" jsonschema_description:"Redis command, for example EVALSHA."`
+	Verb        string `yaml:"verb,omitempty" json:"verb,omitempty" jsonschema:"enum=get,enum=list,enum=watch,enum=create,enum=update,enum=patch,enum=delete"`
+	Group       string `yaml:"group,omitempty" json:"group,omitempty"`
+	Resource    string `yaml:"resource,omitempty" json:"resource,omitempty"`
+	Subresource string `yaml:"subresource,omitempty" json:"subresource,omitempty"`
+	Namespace   string `yaml:"namespace,omitempty" json:"namespace,omitempty"`
+	Name        string `yaml:"name,omitempty" json:"name,omitempty"`
+}
+
+// Check is an expression that must be true now.
+type Check struct {
+	That    string `yaml:"that" json:"that" jsonschema:"minLength=1" jsonschema_description:"CEL expression over answers, rr, pages, members, keys, metrics, faults, kube, ready, health, log, ns."`
+	Because string `yaml:"because,omitempty" json:"because,omitempty" jsonschema_description:"Printed when it fails."`
+}
+
+// Wait is an expression that must become true.
+type Wait struct {
+	Within  Duration `yaml:"within" json:"within"`
+	That    string   `yaml:"that" json:"that" jsonschema:"minLength=1"`
+	Because string   `yaml:"because,omitempty" json:"because,omitempty"`
+}
+
+// Hold is an expression that must stay true.
+type Hold struct {
+	For     Duration `yaml:"for" json:"for"`
+	That    string   `yaml:"that" json:"that" jsonschema:"minLength=1"`
+	Because string   `yaml:"because,omitempty" json:"because,omitempty"`
+}
+
+// Select picks RemediationRequests by a CEL expression over `it`.
+type Select struct {
+	Where string `yaml:"where,omitempty" json:"where,omitempty" jsonschema_description:"CEL over 'it', a RemediationRequest. Default: all."`
+	Count int    `yaml:"count" json:"count" jsonschema:"minimum=1" jsonschema_description:"How many must match."`
+}
+
+// Phase moves RemediationRequests to another phase, as a remediator would.
+type Phase struct {
+	To    string `yaml:"to" json:"to" jsonschema:"enum=Pending,enum=Active,enum=Completed,enum=Failed"`
+	Where string `yaml:"where,omitempty" json:"where,omitempty"`
+	Count int    `yaml:"count" json:"count" jsonschema:"minimum=1"`
+}
+
+// RedisCommand is sent to the scenario's server, past the fault proxy.
+type RedisCommand struct {
+	Command []string `yaml:"command,omitempty" json:"command,omitempty" jsonschema:"minItems=1" jsonschema_description:"For example [SCRIPT, FLUSH]. Needs an own server when it touches the whole server."`
+	// Corrupt turns every key of the scenario whose name ends in this into a plain string.
+	Corrupt string `yaml:"corrupt,omitempty" json:"corrupt,omitempty" jsonschema_description:"Replace each key of the scenario by a value of a wrong type."`
+	Server  string `yaml:"server,omitempty" json:"server,omitempty" jsonschema:"enum=stop,enum=start,enum=restart-empty" jsonschema_description:"Stop or start the scenario's own server."`
+}
+
+// Restart stops every gateway in an orderly way and starts new ones.
+type Restart struct {
+	Gateway map[string]any `yaml:"gateway,omitempty" json:"gateway,omitempty" jsonschema_description:"Configuration from now on; default: as before."`
+}
+
+// Alertmanager drives a real Alertmanager that has the gateway as its webhook.
+type Alertmanager struct {
+	Start   *AlertmanagerStart `yaml:"start,omitempty" json:"start,omitempty"`
+	Fire    *AlertmanagerFire  `yaml:"fire,omitempty" json:"fire,omitempty"`
+	Resolve *AlertmanagerFire  `yaml:"resolve,omitempty" json:"resolve,omitempty"`
+}
+
+// AlertmanagerStart says how its one route groups and repeats.
+type AlertmanagerStart struct {
+	GroupBy        []string `yaml:"groupBy" json:"groupBy"`
+	GroupWait      Duration `yaml:"groupWait" json:"groupWait"`
+	GroupInterval  Duration `yaml:"groupInterval" json:"groupInterval"`
+	RepeatInterval Duration `yaml:"repeatInterval" json:"repeatInterval"`
+}
+
+// AlertmanagerFire posts alerts to Alertmanager's own API.
+type AlertmanagerFire struct {
+	Alerts []Alert `yaml:"alerts" json:"alerts" jsonschema:"minItems=1"`
+}
+
+// Duration is a time.Duration that reads as text: "4m59s999ms".
+type Duration time.Duration
+
+// D is the duration as Go knows it.
+func (d Duration) D() time.Duration { return time.Duration(d) }
+
+// MarshalYAML writes the text form.
+func (d Duration) MarshalYAML() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// UnmarshalYAML reads the text form.
+func (d *Duration) UnmarshalYAML(b []byte) error {
+	text := trimQuotes(string(b))
+	v, err := time.ParseDuration(text)
+	if err != nil {
+		return fmt.Errorf("%q is not a duration such as 500ms, 2s or 4m59s", text)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// JSONSchema describes the text form to editors.
+func (Duration) JSONSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{Type: "string", Pattern: `^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`,
+		Description: "A duration such as 500ms, 2s or 4m59s."}
+}
+
+func trimQuotes(s string) string {
+	for len(s) >= 2 && (s[0] == '"' || s[0] == '\'') && s[len(s)-1] == s[0] {
+		s = s[1 : len(s)-1]
+	}
+	return s
+}

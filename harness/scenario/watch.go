@@ -1,0 +1,119 @@
+package scenario
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
+	"github.com/stormproof/stormproof/harness/history"
+)
+
+// watcher records every change of the scenario's RemediationRequests. It reads the API
+// server past the fault proxy, so no fault can blind it.
+type watcher struct {
+	cancel  context.CancelFunc
+	streams []watch.Interface
+	done    sync.WaitGroup
+	mu      sync.Mutex
+	failure error
+	seen    map[string]bool
+}
+
+func startWatch(ctx context.Context, w *world) (*watcher, error) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	x := &watcher{cancel: cancel, seen: map[string]bool{}}
+	for _, ns := range w.namespaces {
+		stream, err := w.kube.Watch(ctx, &v1alpha1.RemediationRequestList{}, client.InNamespace(ns))
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("watching %s: %w", ns, err), x.stop())
+		}
+		x.streams = append(x.streams, stream)
+		x.done.Go(func() { x.follow(ctx, stream, w.history) })
+	}
+	return x, nil
+}
+
+func (x *watcher) follow(ctx context.Context, stream watch.Interface, log *history.Writer) {
+	for event := range stream.ResultChan() {
+		rr, ok := event.Object.(*v1alpha1.RemediationRequest)
+		if !ok {
+			x.fail(fmt.Errorf("watch of RemediationRequests sent %s %T", event.Type, event.Object))
+			return
+		}
+		change := map[watch.EventType]string{watch.Added: "added", watch.Modified: "modified", watch.Deleted: "deleted"}[event.Type]
+		object := describe(rr)
+		object.Change = change
+		if err := log.Add(history.Event{Object: object}); err != nil {
+			x.fail(err)
+		}
+		x.mu.Lock()
+		x.seen[rr.Namespace+"/"+rr.Name+"@"+rr.ResourceVersion] = true
+		x.mu.Unlock()
+	}
+	if ctx.Err() == nil {
+		x.fail(errors.New("the harness's own watch ended before the scenario did"))
+	}
+}
+
+func (x *watcher) fail(err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.failure = errors.Join(x.failure, err)
+}
+
+// catchUp waits until the watch has shown these objects in these versions, so that the
+// history holds every object before it is judged.
+func (x *watcher) catchUp(ctx context.Context, want []v1alpha1.RemediationRequest) error {
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		missing := ""
+		x.mu.Lock()
+		for _, rr := range want {
+			if key := rr.Namespace + "/" + rr.Name + "@" + rr.ResourceVersion; !x.seen[key] {
+				missing = key
+			}
+		}
+		failure := x.failure
+		x.mu.Unlock()
+		if missing == "" || failure != nil {
+			return failure
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for the harness's own watch to show %s: %w", missing, ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
+
+func (x *watcher) stop() error {
+	x.cancel()
+	for _, s := range x.streams {
+		s.Stop()
+	}
+	x.done.Wait()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.failure
+}
+
+// describe reduces an object to what the judge reads.
+func describe(rr *v1alpha1.RemediationRequest) *history.Object {
+	o := &history.Object{UID: string(rr.UID), Namespace: rr.Namespace, Name: rr.Name,
+		Fingerprint: rr.Spec.Fingerprint, Incarnation: int(rr.Spec.Incarnation),
+		Labels: rr.Spec.Labels, Phase: string(rr.Status.Phase), Storm: rr.Spec.Storm != nil,
+		Managed:   rr.Labels[v1alpha1.LabelManagedBy] == v1alpha1.ManagedBy,
+		CreatedAt: rr.CreationTimestamp.Time, Occurrences: rr.Status.Occurrences,
+		Deliveries: rr.Status.Deliveries, Members: rr.Status.Members}
+	if rr.Spec.Storm != nil {
+		o.GroupKey = rr.Spec.Storm.GroupKey
+	}
+	return o
+}

@@ -1,0 +1,284 @@
+package scenario
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
+	"github.com/stormproof/stormproof/harness/environment"
+	"github.com/stormproof/stormproof/harness/fault"
+	"github.com/stormproof/stormproof/harness/history"
+	hredis "github.com/stormproof/stormproof/harness/redis"
+	"github.com/stormproof/stormproof/harness/system"
+	"github.com/stormproof/stormproof/harness/traffic"
+)
+
+// Host is what all scenarios of a process share, and no scenario changes.
+type Host struct {
+	Environment environment.Description
+	// System starts the service under test.
+	System system.Factory
+	// Settings tells the judge how the service is configured for a scenario's overrides.
+	Settings func(overrides map[string]any) (history.Begin, error)
+	// Alertmanager is the path of the real program, "" when it could not be had.
+	Alertmanager string
+	// RunID is unique to the run and part of every name.
+	RunID string
+	// Dir receives histories, logs and artefacts, one folder a scenario.
+	Dir string
+	// Seed of the run.
+	Seed int64
+	// Keep leaves namespaces and keys of failed scenarios in place.
+	Keep bool
+}
+
+// world is what one round of a scenario owns.
+type world struct {
+	host       *Host
+	scenario   *Scenario
+	round      int
+	dir        string
+	namespaces []string
+	prefix     string
+	base       time.Time
+	offset     atomic.Int64
+
+	history    *history.Writer
+	kube       client.WithWatch
+	redis      *redis.Client
+	ownRedis   *hredis.Server
+	redisProxy *fault.RedisProxy
+	kubeProxy  *fault.KubeProxy
+	instances  []system.Instance
+	specs      []system.Spec
+	http       *http.Client
+	watch      *watcher
+
+	answers      *answers
+	kubeCalls    *counter
+	faults       *armedFaults
+	alertmanager *alertmanagerParts
+	requests     atomic.Int64
+	next         atomic.Int64
+}
+
+// newWorld builds everything that a round needs; on error it has taken down what stood.
+func newWorld(ctx context.Context, host *Host, s *Scenario, round int) (w *world, err error) {
+	slug := strings.ToLower(s.ID) + "-" + strconv.Itoa(round)
+	w = &world{host: host, scenario: s, round: round, base: time.Now().UTC().Truncate(time.Millisecond),
+		dir:     filepath.Join(host.Dir, s.ID, "round-"+strconv.Itoa(round)),
+		prefix:  "sp:" + host.RunID + ":" + slug + ":",
+		http:    &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}},
+		answers: newAnswers(), kubeCalls: newCounter(), faults: newArmedFaults()}
+	for i := range max(1, s.Needs.Namespaces) {
+		w.namespaces = append(w.namespaces, fmt.Sprintf("sp-%s-%s-%d", host.RunID, slug, i+1))
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.close(context.WithoutCancel(ctx)))
+		}
+	}()
+	if err := os.MkdirAll(w.dir, 0o755); err != nil {
+		return w, fmt.Errorf("making the scenario's folder: %w", err)
+	}
+	if w.history, err = history.Open(filepath.Join(w.dir, "history.jsonl"), w.now); err != nil {
+		return w, err
+	}
+	if err := w.begin(); err != nil {
+		return w, err
+	}
+	if err := w.connectKubernetes(ctx); err != nil {
+		return w, err
+	}
+	if err := w.connectRedis(ctx); err != nil {
+		return w, err
+	}
+	return w, w.startSystem(ctx, s.Gateway)
+}
+
+// now is the scenario's clock.
+func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.offset.Load())) }
+
+func (w *world) begin() error {
+	begin, err := w.host.Settings(w.scenario.Gateway)
+	if err != nil {
+		return fmt.Errorf("reading the gateway's settings for %s: %w", w.scenario.ID, err)
+	}
+	begin.Schema, begin.Scenario = history.Schema, w.scenario.ID
+	begin.Seed = uint64(w.host.Seed) + uint64(w.round)
+	begin.Namespaces, begin.RedisPrefix = w.namespaces, w.prefix
+	return w.history.Add(history.Event{Step: -1, Begin: &begin})
+}
+
+func (w *world) connectKubernetes(ctx context.Context) error {
+	config, err := w.host.Environment.RESTConfig()
+	if err != nil {
+		return err
+	}
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		return fmt.Errorf("registering kinds: %w", err)
+	}
+	config.QPS, config.Burst = 200, 400
+	if w.kube, err = client.NewWithWatch(config, client.Options{Scheme: scheme}); err != nil {
+		return fmt.Errorf("building the harness's client: %w", err)
+	}
+	for _, name := range w.namespaces {
+		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"stormproof.dev/run": w.host.RunID}}}
+		if err := w.kube.Create(ctx, ns); err != nil {
+			return fmt.Errorf("creating namespace %s: %w", name, err)
+		}
+	}
+	if w.watch, err = startWatch(ctx, w); err != nil {
+		return err
+	}
+	w.kubeProxy, err = fault.NewKubeProxy(ctx, config)
+	if err != nil {
+		return err
+	}
+	w.kubeProxy.OnRequest(func(r fault.RequestInfo) { w.kubeCalls.add(r.Verb + " " + r.Resource) })
+	return nil
+}
+
+func (w *world) connectRedis(ctx context.Context) (err error) {
+	addr, password := w.host.Environment.Redis.Addr, w.host.Environment.Redis.Password
+	if w.scenario.Needs.Redis == "own" {
+		if w.ownRedis, err = w.host.Environment.StartRedis(ctx, filepath.Join(w.dir, "redis")); err != nil {
+			return fmt.Errorf("starting the scenario's own Redis: %w", err)
+		}
+		addr, password = w.ownRedis.Addr, w.ownRedis.Password
+	}
+	w.redis = redis.NewClient(&redis.Options{Addr: addr, Password: password, PoolSize: 2, ClientName: "harness"})
+	if w.redisProxy, err = fault.NewRedisProxy(ctx, addr); err != nil {
+		return err
+	}
+	if w.scenario.Needs.RedisDown {
+		return w.arm(ctx, &Fault{ID: "redis-down", Target: "redis", Kind: "cut"})
+	}
+	return nil
+}
+
+// startSystem starts the wanted number of replicas and waits until they are ready, unless
+// the scenario wants to see them unready.
+func (w *world) startSystem(ctx context.Context, overrides map[string]any) error {
+	w.specs, w.instances = nil, nil
+	for i := range max(1, w.scenario.Needs.Replicas) {
+		spec := system.Spec{
+			Name:      w.prefix + "gateway-" + strconv.Itoa(i+1),
+			Namespace: w.namespaces[0], RedisAddr: w.redisProxy.Addr(), RedisPrefix: w.prefix,
+			RedisPassword: w.host.Environment.Redis.Password, Kubernetes: w.kubeProxy.RESTConfig(),
+			Config: overrides, LogFile: filepath.Join(w.dir, fmt.Sprintf("gateway-%d.log", i+1)),
+			Offset: time.Duration(w.offset.Load()),
+		}
+		instance, err := w.host.System(ctx, spec)
+		if err != nil {
+			return fmt.Errorf("starting gateway %d: %w", i+1, err)
+		}
+		w.specs, w.instances = append(w.specs, spec), append(w.instances, instance)
+		if !w.scenario.Needs.RedisDown {
+			if err := w.waitReady(ctx, instance); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (w *world) waitReady(ctx context.Context, instance system.Instance) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		state := w.get(ctx, instance.URL()+"/readyz")
+		if state["status"] == int64(http.StatusOK) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return failf("the gateway did not become ready within 20 s; /readyz last said: %v", state)
+		case <-tick.C:
+		}
+	}
+}
+
+// client is a sender aimed at a replica: replica > 0 fixes it, 0 takes them in turn.
+func (w *world) client(replica int) *traffic.Client {
+	i := replica - 1
+	if replica == 0 {
+		i = int(w.next.Add(1)-1) % len(w.instances)
+	}
+	return &traffic.Client{BaseURL: w.instances[i].URL(), HTTP: w.http, History: w.history}
+}
+
+// expand replaces {{ns}}, {{ns2}}, ... and {{i}}.
+func (w *world) expand(s string, i int) string {
+	if !strings.Contains(s, "{{") {
+		return s
+	}
+	pairs := []string{"{{i}}", strconv.Itoa(i), "{{ns}}", w.namespaces[0]}
+	for n, name := range w.namespaces {
+		pairs = append(pairs, fmt.Sprintf("{{ns%d}}", n+1), name)
+	}
+	return strings.NewReplacer(pairs...).Replace(s)
+}
+
+func (w *world) expandMap(m map[string]string, i int) map[string]string {
+	if m == nil {
+		return nil
+	}
+	out := make(map[string]string, len(m))
+	for k, v := range m {
+		out[k] = w.expand(v, i)
+	}
+	return out
+}
+
+func (w *world) stopSystem(ctx context.Context) error {
+	var errs []error
+	for _, instance := range w.instances {
+		errs = append(errs, instance.Stop(ctx))
+	}
+	w.instances = nil
+	return errors.Join(errs...)
+}
+
+// close releases what the world holds in this process; it is safe on a half-built world.
+func (w *world) close(ctx context.Context) error {
+	errs := []error{w.stopAlertmanager(ctx), w.stopSystem(ctx)}
+	if w.watch != nil {
+		errs = append(errs, w.watch.stop())
+	}
+	if w.redisProxy != nil {
+		errs = append(errs, w.redisProxy.Close(ctx))
+	}
+	if w.kubeProxy != nil {
+		errs = append(errs, w.kubeProxy.Close(ctx))
+	}
+	if w.redis != nil {
+		errs = append(errs, w.redis.Close())
+	}
+	if w.ownRedis != nil {
+		errs = append(errs, w.ownRedis.Stop(ctx))
+	}
+	w.http.CloseIdleConnections()
+	if w.history != nil {
+		errs = append(errs, w.history.Close())
+	}
+	return errors.Join(errs...)
+}

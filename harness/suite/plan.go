@@ -1,0 +1,58 @@
+package suite
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Roles in which the executable can be started, by environment variable RoleVariable.
+const (
+	// RoleVariable selects a role; PlanVariable names the plan's file.
+	RoleVariable = "STORMPROOF_ROLE"
+	PlanVariable = "STORMPROOF_PLAN"
+
+	roleCommand = "ginkgo"
+	roleSpecs   = "specs"
+)
+
+// Plan is what every process of a run must know.
+type Plan struct {
+	// RunID is unique on this machine and short: it is part of namespaces and keys.
+	RunID string `json:"runID"`
+	Seed  int64  `json:"seed"`
+	// Files are the scenario files to run.
+	Files []string `json:"files"`
+	// Environment is the path of the environment's description.
+	Environment string `json:"environment"`
+	// Dir receives results, histories and logs.
+	Dir string `json:"dir"`
+	// Alertmanager is the path of the real program, "" when it could not be had.
+	Alertmanager string `json:"alertmanager"`
+	Keep         bool   `json:"keep"`
+}
+
+func (p Plan) write() (string, error) {
+	b, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return "", fmt.Errorf("encoding the run's plan: %w", err)
+	}
+	path := filepath.Join(p.Dir, "plan.json")
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		return "", fmt.Errorf("writing the run's plan: %w", err)
+	}
+	return path, nil
+}
+
+func readPlan(path string) (Plan, error) {
+	var p Plan
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return p, fmt.Errorf("reading the run's plan: %w", err)
+	}
+	if err := json.Unmarshal(b, &p); err != nil {
+		return p, fmt.Errorf("reading the run's plan %s: %w", path, err)
+	}
+	return p, nil
+}

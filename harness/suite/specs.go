@@ -1,0 +1,118 @@
+package suite
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/ginkgo/v2/ginkgo/command"
+	"github.com/onsi/ginkgo/v2/ginkgo/run"
+	"github.com/onsi/ginkgo/v2/types"
+
+	"github.com/stormproof/stormproof/harness/environment"
+	"github.com/stormproof/stormproof/harness/history"
+	"github.com/stormproof/stormproof/harness/report"
+	"github.com/stormproof/stormproof/harness/scenario"
+	"github.com/stormproof/stormproof/harness/system"
+)
+
+// Wiring is what only the program that knows the system under test can give.
+type Wiring struct {
+	System   system.Factory
+	Settings func(overrides map[string]any) (history.Begin, error)
+}
+
+// Serve plays the role that the environment variable demands; it returns false when there
+// is none, and otherwise ends the process. Call it first in main.
+func Serve(wiring Wiring) bool {
+	switch os.Getenv(RoleVariable) {
+	case roleCommand:
+		serveCommand()
+	case roleSpecs:
+		os.Exit(serveSpecs(wiring))
+	default:
+		return false
+	}
+	return true
+}
+
+// serveCommand is the Ginkgo command line; its children are spec processes.
+func serveCommand() {
+	if err := os.Setenv(RoleVariable, roleSpecs); err != nil {
+		fmt.Fprintln(os.Stderr, "stormproof:", err)
+		os.Exit(1)
+	}
+	program := command.Program{Name: "ginkgo", Heading: "Ginkgo " + types.VERSION, DefaultCommand: run.BuildRunCommand()}
+	program.RunAndExit(os.Args)
+}
+
+// outcome is the suite's *testing.T: all that Ginkgo needs of one.
+type outcome struct{ failed bool }
+
+func (o *outcome) Fail() { o.failed = true }
+
+func serveSpecs(wiring Wiring) int {
+	testing.Init()
+	flag.Parse()
+	plan, err := readPlan(os.Getenv(PlanVariable))
+	if err == nil {
+		err = register(plan, wiring)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "stormproof:", err)
+		return 1
+	}
+	var o outcome
+	ginkgo.RunSpecs(&o, "scenarios")
+	if o.failed {
+		return 1
+	}
+	return 0
+}
+
+// register turns every scenario into a spec.
+func register(plan Plan, wiring Wiring) error {
+	description, err := environment.Load(plan.Environment)
+	if err != nil {
+		return err
+	}
+	host := &scenario.Host{Environment: description, System: wiring.System, Settings: wiring.Settings,
+		Alertmanager: plan.Alertmanager, RunID: plan.RunID, Dir: filepath.Join(plan.Dir, "scenarios"),
+		Seed: plan.Seed, Keep: plan.Keep}
+	for _, file := range plan.Files {
+		s, err := scenario.Load(file)
+		if err != nil {
+			return err
+		}
+		ginkgo.It(s.ID+" "+s.Title, ginkgo.Label(s.Category, s.ID), func(ctx ginkgo.SpecContext) {
+			result := scenario.Run(ctx, host, s)
+			if err := writeResult(host.Dir, result); err != nil {
+				ginkgo.Fail(err.Error())
+			}
+			if result.Status != report.Passed {
+				ginkgo.Fail(string(result.Status) + ": " + result.Detail)
+			}
+		}, ginkgo.NodeTimeout(10*time.Minute))
+	}
+	return nil
+}
+
+func resultPath(dir, id string) string { return filepath.Join(dir, id, "result.json") }
+
+func writeResult(dir string, s report.Scenario) error {
+	b, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encoding the result of %s: %w", s.ID, err)
+	}
+	path := resultPath(dir, s.ID)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, b, 0o600)); err != nil {
+		return fmt.Errorf("writing the result of %s: %w", s.ID, err)
+	}
+	return nil
+}

@@ -1,0 +1,172 @@
+package traffic
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/stormproof/stormproof/harness/history"
+)
+
+// Recorder takes events for a history.
+type Recorder interface{ Add(history.Event) error }
+
+// Request is one webhook to send.
+type Request struct {
+	// ID is unique in the history; Name is the step's id.
+	ID, Name     string
+	Method, Path string
+	Headers      map[string]string
+	Body         []byte
+	Gzip         bool
+	// Alerts is what the body holds; nil with Opaque for a body that is no payload.
+	Alerts  []history.Alert
+	Opaque  bool
+	RetryOf string
+}
+
+// Response is an answer, or the lack of one.
+type Response struct {
+	history.Answer
+	Header http.Header
+	Body   []byte
+}
+
+// Client sends requests and records both directions.
+type Client struct {
+	// BaseURL has no trailing slash.
+	BaseURL string
+	HTTP    *http.Client
+	History Recorder
+}
+
+// Send posts once. Its error is about the harness only; a refused or lost request is a
+// Response.
+func (c *Client) Send(ctx context.Context, r Request) (Response, error) {
+	err := c.History.Add(history.Event{Request: &history.Request{ID: r.ID, Name: r.Name,
+		Method: r.Method, Path: r.Path, Alerts: r.Alerts, Opaque: r.Opaque, RetryOf: r.RetryOf}})
+	if err != nil {
+		return Response{}, fmt.Errorf("recording request %s: %w", r.ID, err)
+	}
+	begin := time.Now()
+	resp, err := c.exchange(ctx, r)
+	resp.ID, resp.Latency = r.ID, time.Since(begin)
+	if err != nil {
+		resp.Answer = history.Answer{ID: r.ID, Latency: resp.Latency, Error: err.Error()}
+	}
+	answer := resp.Answer
+	if err := c.History.Add(history.Event{Answer: &answer}); err != nil {
+		return resp, fmt.Errorf("recording answer of %s: %w", r.ID, err)
+	}
+	return resp, nil
+}
+
+func (c *Client) exchange(ctx context.Context, r Request) (Response, error) {
+	body := r.Body
+	if r.Gzip {
+		var err error
+		if body, err = gzipped(body); err != nil {
+			return Response{}, err
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, r.Method, c.BaseURL+r.Path, bytes.NewReader(body))
+	if err != nil {
+		return Response{}, fmt.Errorf("building request: %w", err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "Alertmanager/stormproof")
+	if r.Gzip {
+		req.Header.Set("Content-Encoding", "gzip")
+	}
+	for k, v := range r.Headers {
+		req.Header.Set(k, v)
+	}
+	res, err := c.HTTP.Do(req)
+	if err != nil {
+		return Response{}, err
+	}
+	b, err := io.ReadAll(res.Body)
+	err = errors.Join(err, res.Body.Close())
+	if err != nil {
+		return Response{}, fmt.Errorf("reading answer: %w", err)
+	}
+	return Response{Answer: ParseAnswer(res.StatusCode, res.Header, b), Header: res.Header, Body: b}, nil
+}
+
+func gzipped(b []byte) ([]byte, error) {
+	var buf bytes.Buffer
+	w := gzip.NewWriter(&buf)
+	_, err := w.Write(b)
+	if err = errors.Join(err, w.Close()); err != nil {
+		return nil, fmt.Errorf("compressing body: %w", err)
+	}
+	return buf.Bytes(), nil
+}
+
+// ParseAnswer reads what the contract says an answer holds; a body of another shape just
+// yields no verdicts, and the judge notices.
+func ParseAnswer(status int, header http.Header, body []byte) history.Answer {
+	a := history.Answer{Status: status, RetryAfter: header.Get("Retry-After"),
+		ContentType: header.Get("Content-Type")}
+	var doc struct {
+		Type   string `json:"type"`
+		Alerts []struct {
+			Index       int    `json:"index"`
+			Verdict     string `json:"verdict"`
+			Fingerprint string `json:"fingerprint"`
+			Storm       string `json:"storm"`
+			Object      struct {
+				Namespace string `json:"namespace"`
+				Name      string `json:"name"`
+			} `json:"remediationRequest"`
+			Occurrences int64 `json:"occurrences"`
+			Deliveries  int64 `json:"deliveries"`
+		} `json:"alerts"`
+	}
+	if json.Unmarshal(body, &doc) != nil {
+		return a
+	}
+	a.Problem = doc.Type
+	for _, v := range doc.Alerts {
+		a.Verdicts = append(a.Verdicts, history.Verdict{Index: v.Index, Verdict: v.Verdict,
+			Fingerprint: v.Fingerprint, Namespace: v.Object.Namespace, Name: v.Object.Name,
+			Storm: v.Storm, Occurrences: v.Occurrences, Deliveries: v.Deliveries})
+	}
+	return a
+}
+
+// Retryable reports whether Alertmanager would send again: on 5xx and when no answer came.
+func Retryable(a history.Answer) bool { return a.Status == 0 || a.Status/100 == 5 }
+
+// SendUntilAcked behaves as Alertmanager: the same body again, after a growing pause
+// (50 ms to 1 s), while the answer is Retryable and ctx lives. It returns every response.
+func (c *Client) SendUntilAcked(ctx context.Context, r Request) ([]Response, error) {
+	var out []Response
+	pause := 50 * time.Millisecond
+	first := r.ID
+	for attempt := 1; ; attempt++ {
+		resp, err := c.Send(ctx, r)
+		out = append(out, resp)
+		if err != nil || !Retryable(resp.Answer) {
+			return out, err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return out, nil
+		case <-timer.C:
+		}
+		pause = min(2*pause, time.Second)
+		r.RetryOf = first
+		r.ID = strings.TrimSuffix(first, "/1") + "/" + strconv.Itoa(attempt+1)
+	}
+}
