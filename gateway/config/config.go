@@ -159,7 +159,7 @@ func Defaults() Config {
 	}
 }
 
-// Rules are the storm rules as package alert knows them.
+// AlertRules are the storm rules as package alert knows them.
 func (s Storm) AlertRules() []alert.Rule {
 	out := make([]alert.Rule, len(s.Rules))
 	for i, r := range s.Rules {

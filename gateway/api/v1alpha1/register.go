@@ -23,6 +23,10 @@ const (
 	LabelGroup = "remediation.stormproof.io/group"
 	// LabelStorm is on pages: the name of the storm's RemediationRequest.
 	LabelStorm = "remediation.stormproof.io/storm"
+	// AnnotationOpenedAt is when the incident opened by the gateway's clock, RFC 3339.
+	AnnotationOpenedAt = "remediation.stormproof.io/opened-at"
+	// AnnotationOrigin is the namespace that an object in the fallback namespace was meant for.
+	AnnotationOrigin = "remediation.stormproof.io/origin-namespace"
 )
 
 // AddToScheme registers the kinds of this package.

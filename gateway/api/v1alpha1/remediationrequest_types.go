@@ -111,6 +111,10 @@ type RemediationRequestStatus struct {
 	// LastSeen is when the newest acknowledged firing delivery arrived.
 	// +optional
 	LastSeen *metav1.MicroTime `json:"lastSeen,omitempty"`
+	// NewestStartsAt is the newest startsAt among the counted occurrences: an older one has
+	// been counted already, even where the gateway's memory was lost since.
+	// +optional
+	NewestStartsAt *metav1.MicroTime `json:"newestStartsAt,omitempty"`
 	// ResolvedAt is the endsAt of the newest resolved notification.
 	// +optional
 	ResolvedAt *metav1.MicroTime `json:"resolvedAt,omitempty"`

@@ -139,6 +139,10 @@ func (in *RemediationRequestStatus) DeepCopyInto(out *RemediationRequestStatus) 
 		in, out := &in.LastSeen, &out.LastSeen
 		*out = (*in).DeepCopy()
 	}
+	if in.NewestStartsAt != nil {
+		in, out := &in.NewestStartsAt, &out.NewestStartsAt
+		*out = (*in).DeepCopy()
+	}
 	if in.ResolvedAt != nil {
 		in, out := &in.ResolvedAt, &out.ResolvedAt
 		*out = (*in).DeepCopy()

@@ -1,0 +1,76 @@
+# Stormproof. `make help` lists the targets.
+#
+# The only needs are Go, make and git; a C compiler switches the race detector on. What
+# else is needed (a Kubernetes API server, Redis, Alertmanager) the program fetches or
+# builds once into the user's cache, and says so.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# The race detector needs a C compiler.
+RACE := $(shell command -v gcc >/dev/null 2>&1 || command -v clang >/dev/null 2>&1 && echo -race)
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/stormproof/tools
+BIN := bin/stormproof
+ARGS ?=
+
+.PHONY: test-integration
+test-integration: $(BIN) ## Cluster and Redis up, the whole catalogue once, dashboard in reports/latest
+	$(BIN) run $(ARGS)
+
+.PHONY: test
+test: ## All unit tests, race detector on
+	@test -n "$(RACE)" || echo "note: no C compiler, so no race detector; install gcc to have it"
+	go test $(RACE) -shuffle=on ./...
+
+.PHONY: gate
+gate: $(BIN) lint-tool ## The quality gate: unit x3, lint, integration x3, one verdict
+	$(BIN) gate --lint "$(CACHE)/golangci-lint" $(ARGS)
+
+.PHONY: lint
+lint: $(BIN) lint-tool ## golangci-lint on the code, stormproof lint on the scenarios
+	$(CACHE)/golangci-lint run ./...
+	$(BIN) lint
+
+.PHONY: generate
+generate: $(BIN) ## Everything that is made from something else: deep copies, CRDs, mocks, JSON Schema
+	cd ci/tools && go tool controller-gen object paths=../../gateway/api/v1alpha1
+	cd ci/tools && go tool controller-gen crd paths=../../gateway/api/v1alpha1 output:crd:dir=../../gateway/api/v1alpha1/crd
+	go run -modfile=ci/tools/go.mod github.com/vektra/mockery/v2
+	$(BIN) schema > harness/scenario/scenario.v1.json
+
+.PHONY: mutants
+mutants: $(BIN) ## Put each seeded bug into the gateway; its scenarios must turn red
+	$(BIN) mutants $(ARGS)
+
+.PHONY: demo
+demo: $(BIN) ## Gateway and real Alertmanager, a storm of 300 alerts, what came of it
+	$(BIN) demo $(ARGS)
+
+.PHONY: doctor
+doctor: $(BIN) ## What is there, what is missing, and the command that fixes it
+	$(BIN) doctor
+
+.PHONY: test-dashboard
+test-dashboard: ## The dashboard in headless Chromium: light, dark, phone (needs chromium on PATH)
+	go test -tags browser -run Browser ./harness/report/...
+
+.PHONY: clean
+clean: ## Remove what was built here; reports and caches stay
+	rm -rf bin
+
+.PHONY: help
+help: ## This list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-18s %s\n", $$1, $$2}'
+
+# Go decides what is stale, so the binary is always asked for.
+.PHONY: $(BIN)
+$(BIN):
+	@mkdir -p bin
+	@test -x $(BIN) || echo "building stormproof (the first time takes a few minutes)"
+	go build $(RACE) -o $(BIN) ./harness/cmd/stormproof
+
+.PHONY: lint-tool
+lint-tool:
+	@mkdir -p $(CACHE)
+	@test -x $(CACHE)/golangci-lint || echo "building golangci-lint (once, about a minute)"
+	cd ci/tools/lint && go build -o $(CACHE)/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint

@@ -1,0 +1,193 @@
+package intake
+
+import (
+	"context"
+	"time"
+
+	"github.com/stormproof/stormproof/gateway/alert"
+	"github.com/stormproof/stormproof/gateway/remediation"
+	"github.com/stormproof/stormproof/gateway/window"
+)
+
+// chunk is the part of a batch that goes into one script call: up to window.MaxItems
+// fingerprints of one storm group.
+type chunk struct {
+	group   alert.Group
+	window  window.Group
+	entries []*entry
+	// counted says that Decide has counted already.
+	counted bool
+}
+
+// entry is one fingerprint of a batch with all its alerts.
+type entry struct {
+	item     window.Item
+	alerts   []alert.Alert
+	first    alert.Alert
+	decision window.Decision
+	// object is the incident's, once it is known to exist.
+	object      window.Object
+	incarnation int
+	created     bool
+	// occurrences, deliveries and newest are what the object had before, where Redis knew nothing.
+	occurrences, deliveries int64
+	newest                  time.Time
+	counts                  window.Counts
+	// refused says why Kubernetes will never take it; "" normally.
+	refused string
+}
+
+// chunks sorts a batch by group and fingerprint, keeping the order of first appearance.
+func (in *Intake) chunks(alerts []alert.Alert) []*chunk {
+	rules := in.Config.Storm.AlertRules()
+	identity := alert.Identity{Mode: in.Config.Dedup.Identity, Ignored: in.Config.Dedup.IgnoredLabels}
+	var out []*chunk
+	open := map[string]*chunk{}
+	entries := map[string]*entry{}
+	for _, a := range alerts {
+		fingerprint := identity.Fingerprint(a)
+		e := entries[fingerprint]
+		if e == nil {
+			g := alert.GroupOf(a, rules)
+			c := open[g.Tag]
+			if c == nil || len(c.entries) == window.MaxItems {
+				rule := in.Config.Storm.Rules[g.Rule]
+				c = &chunk{group: g, window: window.Group{Tag: g.Tag, Threshold: rule.Threshold, Window: rule.Window}}
+				open[g.Tag] = c
+				out = append(out, c)
+			}
+			e = &entry{item: window.Item{Fingerprint: fingerprint}, first: a}
+			entries[fingerprint] = e
+			c.entries = append(c.entries, e)
+		}
+		e.add(a)
+	}
+	return out
+}
+
+func (e *entry) add(a alert.Alert) {
+	if len(e.item.Episodes) == 0 && !a.Resolved {
+		e.first = a
+	}
+	e.alerts = append(e.alerts, a)
+	if a.Resolved {
+		if a.EndsAt.After(e.item.ResolvedAt) {
+			e.item.ResolvedAt = a.EndsAt
+		}
+		return
+	}
+	for _, known := range e.item.Episodes {
+		if known.Equal(a.StartsAt) {
+			return
+		}
+	}
+	e.item.Episodes = append(e.item.Episodes, a.StartsAt)
+}
+
+// found records the object that Kubernetes has for the entry.
+func (e *entry) found(f remediation.Found) {
+	e.object = window.Object{UID: string(f.Object.UID), Namespace: f.Object.Namespace, Name: f.Object.Name}
+	e.incarnation, e.created = int(f.Object.Spec.Incarnation), f.Created
+}
+
+// base takes over the counters of an object that Redis had forgotten.
+func (e *entry) base(f remediation.Found, known remediation.Tally) {
+	if f.Created {
+		return
+	}
+	status := remediation.TallyOf(&f.Object.Status)
+	e.occurrences = max(status.Occurrences, known.Occurrences)
+	e.deliveries = max(status.Deliveries, known.Deliveries)
+	e.newest = status.Newest
+	if known.Newest.After(e.newest) {
+		e.newest = known.Newest
+	}
+}
+
+// settle counts a chunk and passes its counters on to the objects' status.
+func (in *Intake) settle(ctx context.Context, c *chunk, id string) error {
+	if !c.counted {
+		var entries []*entry
+		var items []window.Settled
+		for _, e := range c.entries {
+			if e.refused != "" || e.decision.Kind == window.Ignored {
+				continue
+			}
+			if e.incarnation == 0 {
+				e.incarnation = e.decision.Incarnation
+			}
+			entries = append(entries, e)
+			items = append(items, window.Settled{Item: e.item, Object: e.object, Incarnation: e.incarnation,
+				Storm: e.decision.Storm, Occurrences: e.occurrences, Deliveries: e.deliveries, Newest: e.newest})
+		}
+		if len(items) > 0 {
+			counts, err := in.Windows.Settle(ctx, c.window, id, items)
+			if err != nil {
+				return &RedisError{err}
+			}
+			for i, e := range entries {
+				e.counts = counts[i]
+			}
+		}
+	}
+	for _, e := range c.entries {
+		if e.object.UID != "" {
+			in.Counters.Note(e.object.UID, e.object.Namespace, e.object.Name, e.tally())
+		}
+	}
+	return nil
+}
+
+// tally is what the object's status should show: a storm shows the sums over its members.
+func (e *entry) tally() remediation.Tally {
+	t := remediation.Tally{Occurrences: e.counts.Occurrences, Deliveries: e.counts.Deliveries,
+		LastSeen: millis(e.counts.LastSeen), ResolvedAt: millis(e.counts.ResolvedAt), Newest: millis(e.counts.Newest)}
+	if e.decision.Storm != "" {
+		t.Occurrences, t.Deliveries, t.Members = e.counts.StormOccurrences, e.counts.StormDeliveries, e.counts.StormMembers
+	}
+	return t
+}
+
+func millis(ms int64) time.Time {
+	if ms <= 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+// verdicts tells what became of every alert. The first firing alert of a fingerprint is
+// the one that opened the incident or joined the storm; the others repeat it.
+func (c *chunk) verdicts() []Verdict {
+	var out []Verdict
+	for _, e := range c.entries {
+		first := true
+		for _, a := range e.alerts {
+			v := Verdict{Index: a.Index, Verdict: e.verdict(a, first), Fingerprint: e.item.Fingerprint,
+				Namespace: e.object.Namespace, Name: e.object.Name, Detail: e.refused,
+				Occurrences: e.counts.Occurrences, Deliveries: e.counts.Deliveries}
+			if e.decision.Storm != "" {
+				v.Storm = e.object.Name
+			}
+			first = first && a.Resolved
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+func (e *entry) verdict(a alert.Alert, first bool) string {
+	switch {
+	case e.refused != "":
+		return Invalid
+	case a.Resolved && e.object.UID == "":
+		return Ignored
+	case a.Resolved:
+		return Resolved
+	case e.created && first:
+		return Created
+	case e.decision.Kind == window.Member && first:
+		return Member
+	default:
+		return Duplicate
+	}
+}

@@ -1,0 +1,254 @@
+// Package intake carries a batch of alerts from parsed to acknowledged: it asks the windows
+// what each alert is, has the writer make durable what is new, and counts at the very end.
+//
+//	alerts ─ by group, by fingerprint ─> Decide ─> objects, members ─> Settle ─> verdicts
+//
+// Every alert of a batch gets a verdict, or the whole batch gets an error and nothing was
+// counted: then the sender's retry meets the objects that the first attempt made.
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stormproof/stormproof/gateway/alert"
+	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
+	"github.com/stormproof/stormproof/gateway/config"
+	"github.com/stormproof/stormproof/gateway/policy"
+	"github.com/stormproof/stormproof/gateway/remediation"
+	"github.com/stormproof/stormproof/gateway/window"
+)
+
+// Verdicts about one alert, as they stand in answers and metrics.
+const (
+	Created   = "created"
+	Duplicate = "duplicate"
+	Member    = "member"
+	Resolved  = "resolved"
+	Ignored   = "ignored"
+	Invalid   = "invalid"
+)
+
+// Verdict is what became of one alert.
+type Verdict struct {
+	// Index in the batch, from 0.
+	Index       int
+	Verdict     string
+	Fingerprint string
+	// Namespace and Name of the RemediationRequest; empty where there is none.
+	Namespace, Name string
+	// Storm is the name of the storm's object, "" outside of storms.
+	Storm                   string
+	Occurrences, Deliveries int64
+	// Detail says why an alert is invalid.
+	Detail string
+}
+
+// RedisError says that the windows could not be asked: nothing was promised.
+type RedisError struct{ Err error }
+
+// Error names Redis.
+func (e *RedisError) Error() string { return "redis: " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *RedisError) Unwrap() error { return e.Err }
+
+// Windows is what the intake needs of package window.
+type Windows interface {
+	Decide(ctx context.Context, g window.Group, requestID, newStorm string, items []window.Item, count bool) ([]window.Decision, []window.Counts, error)
+	Settle(ctx context.Context, g window.Group, requestID string, items []window.Settled) ([]window.Counts, error)
+}
+
+// Writer is what the intake needs of the writer.
+type Writer interface {
+	Ensure(ctx context.Context, i remediation.Incident) (remediation.Found, error)
+	EnsureStorm(ctx context.Context, opener remediation.Incident, id string, storm v1alpha1.Storm) (remediation.Found, error)
+	Read(ctx context.Context, namespace, name string) (*v1alpha1.RemediationRequest, error)
+	Open(rr *v1alpha1.RemediationRequest) bool
+}
+
+// Pages is what the intake needs of a storm's pages.
+type Pages interface {
+	Join(ctx context.Context, storm *v1alpha1.RemediationRequest, incidents []remediation.Incident) error
+}
+
+// Counters is what the intake needs of the counters.
+type Counters interface {
+	Note(uid, namespace, name string, t remediation.Tally)
+	Known(uid string) remediation.Tally
+}
+
+// Intake processes batches; it may be used by many goroutines at once.
+type Intake struct {
+	Config   config.Config
+	Policy   *policy.Policy
+	Windows  Windows
+	Writer   Writer
+	Pages    Pages
+	Counters Counters
+}
+
+// parallel bounds how many objects of one request are written at once.
+const parallel = 16
+
+// Process decides on a batch. The error is a *RedisError or a *remediation.UnavailableError:
+// then nothing was acknowledged and nothing counted.
+func (in *Intake) Process(ctx context.Context, alerts []alert.Alert) ([]Verdict, error) {
+	id := uuid.NewString()
+	chunks := in.chunks(alerts)
+	work, cancel := context.WithCancel(ctx)
+	defer cancel()
+	group, groupCtx := errgroup.WithContext(work)
+	group.SetLimit(4)
+	for _, c := range chunks {
+		group.Go(func() error { return in.durable(groupCtx, c, id, len(chunks) == 1) })
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	var out []Verdict
+	for _, c := range chunks {
+		if err := in.settle(ctx, c, id); err != nil {
+			return nil, err
+		}
+		out = append(out, c.verdicts()...)
+	}
+	return out, nil
+}
+
+// durable decides on a chunk and has everything written that is new. One failure fails
+// the whole batch.
+func (in *Intake) durable(ctx context.Context, c *chunk, id string, count bool) error {
+	if err := in.decide(ctx, c, id, c.entries, count); err != nil || c.counted {
+		return err
+	}
+	var over []*entry
+	for _, e := range c.entries {
+		if e.decision.Kind == window.Expired {
+			goesOn, err := in.hold(ctx, e)
+			if err != nil {
+				return err
+			}
+			if !goesOn {
+				e.item.Over = e.decision.UID
+				over = append(over, e)
+			}
+		}
+	}
+	if len(over) > 0 {
+		if err := in.decide(ctx, c, id, over, false); err != nil {
+			return err
+		}
+	}
+	return errors.Join(in.open(ctx, c), in.join(ctx, c))
+}
+
+func (in *Intake) decide(ctx context.Context, c *chunk, id string, entries []*entry, count bool) error {
+	items := make([]window.Item, len(entries))
+	for i, e := range entries {
+		items[i] = e.item
+	}
+	decisions, counts, err := in.Windows.Decide(ctx, c.window, id, id[:8], items, count)
+	if err != nil {
+		return &RedisError{err}
+	}
+	for i, e := range entries {
+		e.decision = decisions[i]
+		e.object = decisions[i].Object
+		if counts != nil {
+			e.counts = counts[i]
+		}
+	}
+	c.counted = counts != nil
+	return nil
+}
+
+// hold asks Kubernetes about an incident whose window has passed.
+func (in *Intake) hold(ctx context.Context, e *entry) (bool, error) {
+	rr, err := in.Writer.Read(ctx, e.decision.Namespace, e.decision.Name)
+	if err != nil {
+		return false, err
+	}
+	return rr != nil && string(rr.UID) == e.decision.UID && in.Config.Dedup.HoldWhileActive && in.Writer.Open(rr), nil
+}
+
+// open makes the objects of new incidents.
+func (in *Intake) open(ctx context.Context, c *chunk) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
+	for _, e := range c.entries {
+		if e.decision.Kind != window.Open {
+			continue
+		}
+		group.Go(func() error {
+			found, err := in.Writer.Ensure(ctx, in.incident(c, e))
+			var refused *remediation.RefusedError
+			if errors.As(err, &refused) {
+				e.refused = refused.Error()
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			e.found(found)
+			e.base(found, in.Counters.Known(string(found.Object.UID)))
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// join makes new members of the group's storm durable. All of a chunk share one storm.
+func (in *Intake) join(ctx context.Context, c *chunk) error {
+	byStorm := map[string][]*entry{}
+	for _, e := range c.entries {
+		if e.decision.Kind == window.Member {
+			byStorm[e.decision.Storm] = append(byStorm[e.decision.Storm], e)
+		}
+	}
+	for id, entries := range byStorm {
+		incidents := make([]remediation.Incident, len(entries))
+		for i, e := range entries {
+			incidents[i] = in.incident(c, e)
+		}
+		storm, err := in.Writer.EnsureStorm(ctx, incidents[0], id, v1alpha1.Storm{
+			GroupKey: c.group.Key, GroupLabels: c.group.Labels,
+			Threshold: int32(c.window.Threshold), WindowSeconds: int64(c.window.Window / time.Second)})
+		var refused *remediation.RefusedError
+		if errors.As(err, &refused) {
+			for _, e := range entries {
+				e.refused = refused.Error()
+			}
+			continue
+		}
+		if err == nil {
+			err = in.Pages.Join(ctx, storm.Object, incidents)
+		}
+		if err != nil {
+			return fmt.Errorf("joining storm: %w", err)
+		}
+		for i, e := range entries {
+			e.found(remediation.Found{Object: storm.Object, Created: storm.Created && i == 0})
+		}
+	}
+	return nil
+}
+
+// incident gathers what the writer needs to know of an entry.
+func (in *Intake) incident(c *chunk, e *entry) remediation.Incident {
+	environment, priority := in.Policy.Decide(e.first.Labels)
+	namespace := e.first.Labels["namespace"]
+	if e.decision.Storm != "" {
+		namespace = c.group.Labels["namespace"]
+	}
+	if namespace == "" {
+		namespace = in.Config.Kubernetes.Namespace
+	}
+	return remediation.Incident{Alert: e.first, Fingerprint: e.item.Fingerprint, Group: c.group,
+		Environment: environment, Priority: priority, Namespace: namespace, Past: e.decision.Incarnation}
+}

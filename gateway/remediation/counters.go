@@ -1,0 +1,180 @@
+package remediation
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
+)
+
+// Tally is what an object's status should show.
+type Tally struct {
+	Occurrences, Deliveries, Members int64
+	LastSeen, ResolvedAt, Newest     time.Time
+}
+
+// max takes the greater of each: counters only grow, and writers may come out of order.
+func (t Tally) max(o Tally) Tally {
+	later := func(a, b time.Time) time.Time {
+		if a.After(b) {
+			return a
+		}
+		return b
+	}
+	return Tally{max(t.Occurrences, o.Occurrences), max(t.Deliveries, o.Deliveries), max(t.Members, o.Members),
+		later(t.LastSeen, o.LastSeen), later(t.ResolvedAt, o.ResolvedAt), later(t.Newest, o.Newest)}
+}
+
+// Counters brings tallies into status, coalesced: at most one write an interval and object,
+// and none lost at an orderly stop.
+type Counters struct {
+	client   client.Client
+	caller   Caller
+	interval time.Duration
+	log      *slog.Logger
+
+	mu      sync.Mutex
+	entries map[string]*entry
+}
+
+// entry is one object's tally; written is when its status was last brought up to date.
+type entry struct {
+	key     client.ObjectKey
+	tally   Tally
+	dirty   bool
+	written time.Time
+}
+
+// forgetAfter bounds memory: an object that was not seen for this long is read again.
+const forgetAfter = 15 * time.Minute
+
+// NewCounters returns counters; Run writes them.
+func NewCounters(c client.Client, caller Caller, interval time.Duration, log *slog.Logger) *Counters {
+	return &Counters{client: c, caller: caller, interval: interval, log: log, entries: map[string]*entry{}}
+}
+
+// Note remembers a tally of an object, to be written soon.
+func (c *Counters) Note(uid, namespace, name string, t Tally) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.entries[uid]
+	if e == nil {
+		e = &entry{key: client.ObjectKey{Namespace: namespace, Name: name}}
+		c.entries[uid] = e
+	}
+	e.tally, e.dirty = e.tally.max(t), true
+}
+
+// Known is what this process knows of an object beyond its status.
+func (c *Counters) Known(uid string) Tally {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.entries[uid]; e != nil {
+		return e.tally
+	}
+	return Tally{}
+}
+
+// Run writes until ctx ends. It does not write what is left then: see Flush.
+func (c *Counters) Run(ctx context.Context) {
+	tick := time.NewTicker(max(c.interval/4, 10*time.Millisecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			c.write(ctx, c.due(time.Now(), false))
+		}
+	}
+}
+
+// Flush writes everything that is not written yet.
+func (c *Counters) Flush(ctx context.Context) { c.write(ctx, c.due(time.Now(), true)) }
+
+// due returns the entries to write now, and forgets those that are long written.
+func (c *Counters) due(now time.Time, all bool) map[string]entry {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := map[string]entry{}
+	for uid, e := range c.entries {
+		switch {
+		case e.dirty && (all || now.Sub(e.written) >= c.interval):
+			e.dirty, e.written = false, now
+			out[uid] = *e
+		case !e.dirty && now.Sub(e.written) > forgetAfter:
+			delete(c.entries, uid)
+		}
+	}
+	return out
+}
+
+func (c *Counters) write(ctx context.Context, due map[string]entry) {
+	for uid, e := range due {
+		if err := c.writeOne(ctx, uid, e); err != nil {
+			c.log.WarnContext(ctx, "writing status failed; it is tried again", "object", e.key.String(), "error", err)
+			c.mu.Lock()
+			if current := c.entries[uid]; current != nil {
+				current.dirty = true
+			}
+			c.mu.Unlock()
+		}
+	}
+}
+
+// writeOne raises the object's counters; an object that has gone needs none.
+func (c *Counters) writeOne(ctx context.Context, uid string, e entry) error {
+	err := c.caller.Do(ctx, "update", resource+"/status", func(ctx context.Context) error {
+		var rr v1alpha1.RemediationRequest
+		if err := c.client.Get(ctx, e.key, &rr); err != nil {
+			return err
+		}
+		if string(rr.UID) != uid {
+			return nil
+		}
+		e.tally.into(&rr.Status)
+		return c.client.Status().Update(ctx, &rr)
+	})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// into raises what a status shows.
+func (t Tally) into(s *v1alpha1.RemediationRequestStatus) {
+	t = t.max(TallyOf(s))
+	s.Occurrences, s.Deliveries, s.Members = t.Occurrences, t.Deliveries, t.Members
+	s.LastSeen, s.ResolvedAt, s.NewestStartsAt = micro(t.LastSeen), micro(t.ResolvedAt), micro(t.Newest)
+	if s.Phase == "" {
+		s.Phase = v1alpha1.PhasePending
+	}
+}
+
+// TallyOf reads a status.
+func TallyOf(s *v1alpha1.RemediationRequestStatus) Tally {
+	t := Tally{Occurrences: s.Occurrences, Deliveries: s.Deliveries, Members: s.Members}
+	set := func(to *time.Time, from *metav1.MicroTime) {
+		if from != nil {
+			*to = from.Time
+		}
+	}
+	set(&t.LastSeen, s.LastSeen)
+	set(&t.ResolvedAt, s.ResolvedAt)
+	set(&t.Newest, s.NewestStartsAt)
+	return t
+}
+
+func micro(t time.Time) *metav1.MicroTime {
+	if t.IsZero() {
+		return nil
+	}
+	m := metav1.NewMicroTime(t)
+	return &m
+}

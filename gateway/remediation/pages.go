@@ -1,0 +1,233 @@
+package remediation
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
+)
+
+// Pages keeps the members of storms in StormPages. Requests that arrive together share
+// one write (group commit): a member is durable when Join returns.
+//
+// Any number of processes may append to one storm. A page grows only at its end, and only
+// by a write that carries the resource version that was read, so a writer whose picture is
+// stale is refused and reads everything again; full pages never change. Hence a
+// fingerprint never stands in two places, even when it is sent to two replicas.
+type Pages struct {
+	client client.Client
+	caller Caller
+	// timeout bounds one group commit, whoever waits for it.
+	timeout time.Duration
+
+	mu    sync.Mutex
+	books map[string]*book
+}
+
+// NewPages returns an empty set of books.
+func NewPages(c client.Client, caller Caller, timeout time.Duration) *Pages {
+	return &Pages{client: c, caller: caller, timeout: timeout, books: map[string]*book{}}
+}
+
+// mostBooks bounds how many storms are remembered; a forgotten one is read again.
+const mostBooks = 64
+
+// book is what this process knows of one storm's pages.
+type book struct {
+	mu      sync.Mutex
+	waiting []*join
+	busy    bool
+
+	// The rest belongs to the writer that set busy.
+	loaded bool
+	known  map[string]bool
+	last   *v1alpha1.StormPage
+}
+
+// join is one request's members, waiting to be durable.
+type join struct {
+	members []v1alpha1.Member
+	done    chan error
+}
+
+// Join makes the incidents members of a storm; those that are members already stay so.
+func (p *Pages) Join(ctx context.Context, storm *v1alpha1.RemediationRequest, incidents []Incident) error {
+	j := &join{done: make(chan error, 1)}
+	for _, i := range incidents {
+		j.members = append(j.members, i.member())
+	}
+	b := p.book(string(storm.UID))
+	b.mu.Lock()
+	b.waiting = append(b.waiting, j)
+	lead := !b.busy
+	b.busy = true
+	b.mu.Unlock()
+	if lead {
+		p.lead(ctx, b, storm)
+	}
+	select {
+	case err := <-j.done:
+		return err
+	case <-ctx.Done():
+		return &UnavailableError{Doing: "adding members to the storm", Err: ctx.Err()}
+	}
+}
+
+func (p *Pages) book(uid string) *book {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b := p.books[uid]
+	if b == nil {
+		for old, candidate := range p.books {
+			if len(p.books) < mostBooks {
+				break
+			}
+			if !candidate.inUse() {
+				delete(p.books, old)
+			}
+		}
+		b = &book{}
+		p.books[uid] = b
+	}
+	return b
+}
+
+func (b *book) inUse() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.busy
+}
+
+// lead writes for everybody who waits, until nobody does.
+func (p *Pages) lead(ctx context.Context, b *book, storm *v1alpha1.RemediationRequest) {
+	for {
+		b.mu.Lock()
+		batch := b.waiting
+		b.waiting = nil
+		b.busy = len(batch) > 0
+		b.mu.Unlock()
+		if len(batch) == 0 {
+			return
+		}
+		var members []v1alpha1.Member
+		for _, j := range batch {
+			members = append(members, j.members...)
+		}
+		// Others wait for this write, so it must not end with the leader's own request.
+		writeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.timeout)
+		err := p.append(writeCtx, b, storm, members)
+		cancel()
+		for _, j := range batch {
+			j.done <- err
+		}
+	}
+}
+
+// append adds the members that are not there yet, page by page.
+func (p *Pages) append(ctx context.Context, b *book, storm *v1alpha1.RemediationRequest, members []v1alpha1.Member) error {
+	for {
+		if !b.loaded {
+			if err := p.load(ctx, b, storm); err != nil {
+				return err
+			}
+		}
+		var missing []v1alpha1.Member
+		seen := map[string]bool{}
+		for _, m := range members {
+			if !b.known[m.Fingerprint] && !seen[m.Fingerprint] {
+				seen[m.Fingerprint] = true
+				missing = append(missing, m)
+			}
+		}
+		if len(missing) == 0 {
+			return nil
+		}
+		stale, err := p.write(ctx, b, storm, missing)
+		if err != nil || stale {
+			b.loaded = false
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// write fills the last page, or begins the next. stale says that somebody else wrote first.
+func (p *Pages) write(ctx context.Context, b *book, storm *v1alpha1.RemediationRequest, missing []v1alpha1.Member) (stale bool, err error) {
+	page, verb := p.next(b, storm)
+	room := v1alpha1.PageSize - len(page.Spec.Members)
+	missing = missing[:min(room, len(missing))]
+	page.Spec.Members = append(page.Spec.Members, missing...)
+	err = p.caller.Do(ctx, verb, "stormpages", func(ctx context.Context) error {
+		attempt := page.DeepCopy()
+		var err error
+		if verb == "create" {
+			err = p.client.Create(ctx, attempt)
+		} else {
+			err = p.client.Update(ctx, attempt)
+		}
+		if err == nil {
+			page = attempt
+		}
+		return err
+	})
+	switch {
+	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err), apierrors.IsNotFound(err) && verb == "update":
+		return true, nil
+	case err != nil:
+		return false, classify(err, "adding members to the storm", storm.Namespace)
+	}
+	b.last = page
+	for _, m := range missing {
+		b.known[m.Fingerprint] = true
+	}
+	return false, nil
+}
+
+// next is the page that grows.
+func (p *Pages) next(b *book, storm *v1alpha1.RemediationRequest) (page *v1alpha1.StormPage, verb string) {
+	number := int32(1)
+	if b.last != nil {
+		if len(b.last.Spec.Members) < v1alpha1.PageSize {
+			return b.last.DeepCopy(), "update"
+		}
+		number = b.last.Spec.Number + 1
+	}
+	yes := true
+	return &v1alpha1.StormPage{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: PageName(storm.Name, number), Namespace: storm.Namespace,
+			Labels: map[string]string{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy, v1alpha1.LabelStorm: storm.Name},
+			OwnerReferences: []metav1.OwnerReference{{APIVersion: v1alpha1.GroupVersion.String(), Kind: "RemediationRequest",
+				Name: storm.Name, UID: storm.UID, Controller: &yes}},
+		},
+		Spec: v1alpha1.StormPageSpec{Storm: storm.Name, Number: number},
+	}, "create"
+}
+
+// load reads all pages of a storm live.
+func (p *Pages) load(ctx context.Context, b *book, storm *v1alpha1.RemediationRequest) error {
+	var list v1alpha1.StormPageList
+	err := p.caller.Do(ctx, "list", "stormpages", func(ctx context.Context) error {
+		return p.client.List(ctx, &list, client.InNamespace(storm.Namespace), client.MatchingLabels{v1alpha1.LabelStorm: storm.Name})
+	})
+	if err != nil {
+		return classify(err, "reading the storm's members", storm.Namespace)
+	}
+	b.known, b.last, b.loaded = map[string]bool{}, nil, true
+	for i := range list.Items {
+		page := &list.Items[i]
+		for _, m := range page.Spec.Members {
+			b.known[m.Fingerprint] = true
+		}
+		if b.last == nil || page.Spec.Number > b.last.Spec.Number {
+			b.last = page
+		}
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+package window
+
+import "time"
+
+// Kind is what Decide says about one item.
+type Kind string
+
+// The kinds.
+const (
+	// Open: no object is known for the fingerprint; it has one of the group's slots.
+	Open Kind = "open"
+	// Member: it belongs to the group's storm, but its place there is not confirmed yet.
+	Member Kind = "member"
+	// Duplicate: its incident is open and its object known to exist.
+	Duplicate Kind = "duplicate"
+	// Expired: its incident was last seen longer than a window ago.
+	Expired Kind = "expired"
+	// Resolved: a resolved notification of a known incident.
+	Resolved Kind = "resolved"
+	// Ignored: a resolved notification of nothing known.
+	Ignored Kind = "ignored"
+)
+
+// MaxItems is the greatest number of items in one script call: a script blocks the server.
+const MaxItems = 200
+
+// Group is the storm group that all items of a call share, and how it is bounded.
+type Group struct {
+	// Tag is 16 hex digits; all keys of the group share it as their hash tag.
+	Tag       string
+	Threshold int
+	Window    time.Duration
+}
+
+// Item is one fingerprint of a request, with all its alerts there.
+type Item struct {
+	Fingerprint string
+	// Episodes are the distinct startsAt of its firing alerts; empty if all are resolved.
+	Episodes []time.Time
+	// ResolvedAt is the newest endsAt of its resolved alerts, zero if there is none.
+	ResolvedAt time.Time
+	// Over is the UID of an incident that Kubernetes says is over: forget it.
+	Over string
+}
+
+// Object is the RemediationRequest behind an incident; of a member, the storm's own.
+type Object struct {
+	UID       string `json:"uid"`
+	Namespace string `json:"ns"`
+	Name      string `json:"name"`
+}
+
+// Decision is what is known of an item.
+type Decision struct {
+	Kind Kind `json:"k"`
+	// Object is empty when none is known to exist.
+	Object
+	// Incarnation of the object; for Open, the last one known to be over, 0 for none.
+	Incarnation int `json:"n"`
+	// Storm is the id of the storm that the item is a member of, "" if of none.
+	Storm string `json:"storm"`
+}
+
+// Settled is an item whose object is durable.
+type Settled struct {
+	Item
+	Object
+	Incarnation int
+	Storm       string
+	// Occurrences and Deliveries that the object already had where Redis knew nothing, and
+	// the newest startsAt among them.
+	Occurrences, Deliveries int64
+	Newest                  time.Time
+}
+
+// Counts are the counters of an item; the storm's are sums over all members, 0 where the
+// item is no member.
+type Counts struct {
+	Occurrences int64 `json:"occ"`
+	Deliveries  int64 `json:"del"`
+	// LastSeen, ResolvedAt and Newest (the newest startsAt counted) in milliseconds since
+	// 1970; 0 for never.
+	LastSeen         int64 `json:"last"`
+	ResolvedAt       int64 `json:"res"`
+	Newest           int64 `json:"new"`
+	StormMembers     int64 `json:"sm"`
+	StormOccurrences int64 `json:"so"`
+	StormDeliveries  int64 `json:"sd"`
+}

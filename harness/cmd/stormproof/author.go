@@ -1,0 +1,94 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stormproof/stormproof/harness/history"
+	"github.com/stormproof/stormproof/harness/judge"
+	"github.com/stormproof/stormproof/harness/scenario"
+)
+
+func asProblems(err error, into *scenario.Problems) bool { return errors.As(err, into) }
+
+func newLint() *cobra.Command {
+	return &cobra.Command{
+		Use:   "lint [FILE|DIR]...",
+		Short: "Check scenario files; says file, line, field and a suggestion",
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			list, err := (&common{}).load(args)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%d scenarios, no problems\n", len(list))
+			return nil
+		},
+	}
+}
+
+func newNew() *cobra.Command {
+	dir := ""
+	cmd := &cobra.Command{
+		Use:   "new ID TITLE...",
+		Short: "Write a scenario file that already passes lint",
+		Args:  cobra.MinimumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path, err := scenario.New(dir, args[0], strings.Join(args[1:], " "))
+			if err != nil {
+				return usageError{err}
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s\nnext: stormproof run %s\n", path, path)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&dir, "dir", "scenarios", "catalogue's folder")
+	return cmd
+}
+
+func newSchema() *cobra.Command {
+	return &cobra.Command{
+		Use:   "schema",
+		Short: "Print the JSON Schema of scenario files, for editors",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			b, err := scenario.Schema()
+			if err != nil {
+				return err
+			}
+			_, err = cmd.OutOrStdout().Write(b)
+			return err
+		},
+	}
+}
+
+func newJudge() *cobra.Command {
+	return &cobra.Command{
+		Use:   "judge DIR",
+		Short: "Judge the histories of a saved run again, without the system",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			files, err := history.ReadDir(args[0])
+			if err != nil {
+				return usageError{fmt.Errorf("%w; name the folder of a run, for example reports/latest", err)}
+			}
+			red := 0
+			for _, f := range files {
+				v := judge.Judge(f.Events)
+				line := string(v.Outcome())
+				if v.Outcome() != judge.Pass {
+					red++
+					line += ": " + v.FirstCause()
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%s  %s\n", f.Path, line)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%d passed, %d failed\n", len(files)-red, red)
+			if red > 0 {
+				return quietError{exitFail}
+			}
+			return nil
+		},
+	}
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stormproof/stormproof/harness/environment"
+	"github.com/stormproof/stormproof/harness/scenario"
+)
+
+// common are the flags that several verbs share.
+type common struct {
+	cluster, kubeconfig, redis string
+	categories, ids            []string
+	labelFilter                string
+	seed                       int64
+	procs, repeat              int
+	untilItFails, keep, dryRun bool
+	output, progress           string
+	timeout                    time.Duration
+}
+
+func (c *common) environmentFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&c.cluster, "cluster", "auto", "cluster provider: auto, kind, envtest, existing")
+	f.StringVar(&c.kubeconfig, "kubeconfig", "", "kubeconfig of the existing cluster (with --cluster existing)")
+	f.StringVar(&c.redis, "redis", "auto", "Redis provider: auto, container, process, embedded")
+}
+
+func (c *common) runFlags(cmd *cobra.Command) {
+	c.environmentFlags(cmd)
+	f := cmd.Flags()
+	f.StringSliceVar(&c.categories, "category", nil, "only these categories")
+	f.StringSliceVar(&c.ids, "id", nil, "only these scenario ids")
+	f.StringVar(&c.labelFilter, "label-filter", "", "only ids or categories that contain one of these words, separated by |")
+	f.Int64Var(&c.seed, "seed", 0, "seed of the order and of the traffic; 0 takes one from the clock and prints it")
+	f.IntVar(&c.procs, "procs", 0, "processes at once; 0: two for each CPU")
+	f.StringVar(&c.output, "output", "reports", "folder for reports")
+	f.StringVar(&c.progress, "progress", "auto", "auto, plain, json or none")
+	f.DurationVar(&c.timeout, "timeout", 20*time.Minute, "bound on one run of the catalogue")
+	f.BoolVar(&c.keep, "keep-on-failure", false, "leave the objects and keys of failed scenarios in place")
+}
+
+// settle fills in what the flags left open, and refuses what makes no sense.
+func (c *common) settle() error {
+	if c.procs == 0 {
+		c.procs = 2 * runtime.NumCPU()
+	}
+	if c.procs < 1 || c.procs > 64 {
+		return usageError{fmt.Errorf("--procs %d must be between 1 and 64", c.procs)}
+	}
+	if c.seed == 0 {
+		c.seed = time.Now().UnixMilli() % 1_000_000_007
+	}
+	switch c.progress {
+	case "auto", "plain", "json", "none":
+		return nil
+	default:
+		return usageError{fmt.Errorf("--progress %q is none of auto, plain, json, none", c.progress)}
+	}
+}
+
+// load reads, lints and selects scenarios. No argument means the whole catalogue.
+func (c *common) load(args []string) (selected []*scenario.Scenario, err error) {
+	if len(args) == 0 {
+		args = []string{"scenarios"}
+	}
+	files, err := scenario.Files(args...)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("%w; name a scenario file or folder", err)}
+	}
+	var all []*scenario.Scenario
+	var problems scenario.Problems
+	for _, file := range files {
+		s, err := scenario.Load(file)
+		if err != nil {
+			var ps scenario.Problems
+			if !asProblems(err, &ps) {
+				return nil, err
+			}
+			problems = append(problems, ps...)
+			continue
+		}
+		all = append(all, s)
+	}
+	problems = append(problems, scenario.Lint(all, knownMutants())...)
+	if len(problems) > 0 {
+		return all, problems
+	}
+	for _, s := range all {
+		if c.wants(s) {
+			selected = append(selected, s)
+		}
+	}
+	return selected, nil
+}
+
+func (c *common) wants(s *scenario.Scenario) bool {
+	match := func(list []string, value string) bool {
+		for _, x := range list {
+			if x == value {
+				return true
+			}
+		}
+		return len(list) == 0
+	}
+	filtered := c.labelFilter == ""
+	for word := range strings.SplitSeq(c.labelFilter, "|") {
+		word = strings.TrimSpace(word)
+		filtered = filtered || word != "" && (strings.Contains(s.ID, word) || strings.Contains(s.Category, word))
+	}
+	return filtered && match(c.categories, s.Category) && match(c.ids, s.ID)
+}
+
+// up starts the environment in a folder of its own.
+func (c *common) environment(cmd *cobra.Command, dir string) environment.Options {
+	return environment.Options{Cluster: c.cluster, Redis: c.redis, Kubeconfig: c.kubeconfig,
+		Dir: filepath.Join(dir, "environment"), Out: cmd.ErrOrStderr()}
+}
+
+// runFolder makes a new folder under the output folder, named by time.
+func (c *common) runFolder(now time.Time) (string, error) {
+	base, err := filepath.Abs(c.output)
+	if err != nil {
+		return "", fmt.Errorf("finding the output folder: %w", err)
+	}
+	dir := filepath.Join(base, now.UTC().Format("20060102T150405.000Z"))
+	if err := os.MkdirAll(filepath.Join(dir, "environment"), 0o755); err != nil {
+		return "", fmt.Errorf("making the report's folder (name another with --output): %w", err)
+	}
+	return dir, nil
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stormproof/stormproof/harness/mutation"
+)
+
+const mutantsDir = "fixtures/mutants"
+
+// knownMutants names the seeded bugs that a scenario may claim to kill.
+func knownMutants() []string {
+	paths, err := filepath.Glob(filepath.Join(mutantsDir, "*.yaml"))
+	if err != nil {
+		return nil // the pattern is constant and well-formed
+	}
+	var out []string
+	for _, p := range paths {
+		out = append(out, strings.TrimSuffix(filepath.Base(p), ".yaml"))
+	}
+	return out
+}
+
+func newMutants() *cobra.Command {
+	var only []string
+	cmd := &cobra.Command{
+		Use:   "mutants",
+		Short: "Put each seeded bug into the gateway and demand that its scenarios turn red",
+		RunE:  func(cmd *cobra.Command, _ []string) error { return mutantsVerb(cmd, only) },
+	}
+	cmd.Flags().StringSliceVar(&only, "id", nil, "only these mutants")
+	return cmd
+}
+
+func mutantsVerb(cmd *cobra.Command, only []string) (err error) {
+	list, err := mutation.Load(mutantsDir)
+	if err != nil {
+		return err
+	}
+	list = slices.DeleteFunc(list, func(m mutation.Mutant) bool { return len(only) > 0 && !slices.Contains(only, m.Name) })
+	if len(list) == 0 {
+		fmt.Fprintln(cmd.ErrOrStderr(), "stormproof: no mutant selected; they are the files of "+mutantsDir)
+		return quietError{exitNothing}
+	}
+	root, err := os.Getwd()
+	if err != nil {
+		return fmt.Errorf("finding the repository: %w", err)
+	}
+	dir, err := os.MkdirTemp("", "stormproof-mutants-")
+	if err != nil {
+		return fmt.Errorf("making a scratch folder: %w", err)
+	}
+	log, err := os.Create(filepath.Join(dir, "mutants.log"))
+	if err != nil {
+		return fmt.Errorf("creating the log: %w", err)
+	}
+	survivors := 0
+	for i, m := range list {
+		result, err := mutation.Kill(cmd.Context(), m, mutation.Options{Root: root, Dir: dir, Race: raceEnabled, Log: log})
+		if err != nil {
+			return errors.Join(fmt.Errorf("%w; read %s", err, log.Name()), log.Close())
+		}
+		state := "killed"
+		if !result.Killed {
+			state = "SURVIVED"
+			survivors++
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "%d/%d  %-9s %-32s %s  %5.1fs  %s\n", i+1, len(list), state, m.Name, m.Promise, result.Took.Round(100*time.Millisecond).Seconds(), result.Evidence)
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "mutants: %d of %d killed\n", len(list)-survivors, len(list))
+	if survivors > 0 {
+		fmt.Fprintf(cmd.OutOrStdout(), "a survivor means that %v can pass although the gateway is broken; read %s\n", list[0].KilledBy, log.Name())
+		return errors.Join(quietError{exitFail}, log.Close())
+	}
+	return errors.Join(log.Close(), os.RemoveAll(dir))
+}

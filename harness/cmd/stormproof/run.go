@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stormproof/stormproof/harness/environment"
+	"github.com/stormproof/stormproof/harness/internal/binaries"
+	"github.com/stormproof/stormproof/harness/report"
+	"github.com/stormproof/stormproof/harness/scenario"
+	"github.com/stormproof/stormproof/harness/suite"
+)
+
+func newRun() *cobra.Command {
+	c := &common{}
+	cmd := &cobra.Command{
+		Use:   "run [FILE|DIR]...",
+		Short: "Run scenarios against real Kubernetes and Redis, judge them, write the dashboard",
+		Long:  "Run scenarios. Without arguments the whole catalogue under scenarios/ is run.\nExit: 0 all passed, 1 something failed, 2 a file is wrong, 3 no environment, 4 nothing selected.",
+		Args:  cobra.ArbitraryArgs,
+		RunE:  func(cmd *cobra.Command, args []string) error { return runVerb(cmd, c, args) },
+	}
+	c.runFlags(cmd)
+	cmd.Flags().IntVar(&c.repeat, "repeat", 1, "runs in all, each with its own seed")
+	cmd.Flags().BoolVar(&c.untilItFails, "until-it-fails", false, "repeat until a run is red")
+	cmd.Flags().BoolVar(&c.dryRun, "dry-run", false, "list what would run")
+	cmd.MarkFlagsMutuallyExclusive("repeat", "until-it-fails")
+	return cmd
+}
+
+func runVerb(cmd *cobra.Command, c *common, args []string) error {
+	if err := c.settle(); err != nil {
+		return err
+	}
+	list, err := c.load(args)
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		fmt.Fprintln(cmd.ErrOrStderr(), "stormproof: nothing selected: no scenario matches; type: stormproof run --dry-run")
+		return quietError{exitNothing}
+	}
+	if c.dryRun {
+		for _, s := range list {
+			fmt.Fprintf(cmd.OutOrStdout(), "%-8s %-18s %s\n", s.ID, s.Category, s.Title)
+		}
+		return nil
+	}
+	session, err := newSession(cmd, c, list)
+	if err != nil {
+		return err
+	}
+	r, err := session.runs(cmd.Context())
+	return errors.Join(err, session.close(cmd.Context()), conclude(cmd, c, session.dir, &r, len(list)))
+}
+
+// conclude writes the report and says in one line how it went.
+func conclude(cmd *cobra.Command, c *common, dir string, r *report.Report, expected int) error {
+	r.Count(expected)
+	if err := report.Write(dir, *r); err != nil {
+		return err
+	}
+	if err := report.Latest(filepath.Dir(dir), dir); err != nil {
+		return err
+	}
+	out := cmd.OutOrStdout()
+	printFailures(out, *r)
+	fmt.Fprintf(out, "\n%d passed, %d failed, %d skipped\n", r.Totals.Passed, r.Totals.Failed, r.Totals.Skipped)
+	fmt.Fprintf(out, "dashboard: %s\n", filepath.Join(c.output, "latest", "index.html"))
+	if !r.Green() {
+		return quietError{exitFail}
+	}
+	return nil
+}
+
+func printFailures(out io.Writer, r report.Report) {
+	for i, run := range r.Runs {
+		if run.Error != "" {
+			fmt.Fprintf(out, "\nrun %d did not finish: %s\n", i+1, run.Error)
+		}
+		for _, s := range run.Scenarios {
+			if s.Status == report.Passed {
+				continue
+			}
+			fmt.Fprintf(out, "\n%s %s  %s  (%s)\n", s.Status, s.ID, s.Title, s.File)
+			fmt.Fprintf(out, "%s\n", indent(s.Detail, s.FirstCause))
+			fmt.Fprintf(out, "  replay: %s\n", s.Replay)
+		}
+	}
+}
+
+// session is an environment in which one or more runs take place.
+type session struct {
+	c            *common
+	list         []*scenario.Scenario
+	dir          string
+	started      time.Time
+	env          *environment.Environment
+	description  string
+	alertmanager string
+	facts        report.Environment
+	progress     *progress
+	count        int
+}
+
+// newSession brings up everything that the scenarios share.
+func newSession(cmd *cobra.Command, c *common, list []*scenario.Scenario) (*session, error) {
+	s := &session{c: c, list: list, started: time.Now(), progress: newProgress(cmd.OutOrStdout(), c.progress)}
+	var err error
+	if s.dir, err = c.runFolder(s.started); err != nil {
+		return nil, err
+	}
+	o := c.environment(cmd, s.dir)
+	if needsAlertmanager(list) {
+		if s.alertmanager, err = binaries.Alertmanager(cmd.Context(), o.CacheDir, o.Out); err != nil {
+			return nil, environment.Unavailable("Alertmanager", err)
+		}
+	}
+	if s.env, err = environment.Up(cmd.Context(), o); err != nil {
+		return nil, err
+	}
+	s.description = filepath.Join(s.dir, "environment.json")
+	if err := s.env.Describe().Write(s.description); err != nil {
+		return nil, errors.Join(err, s.close(cmd.Context()))
+	}
+	s.facts = environmentFacts(cmd.Context(), s.env.Describe())
+	return s, nil
+}
+
+func needsAlertmanager(list []*scenario.Scenario) bool {
+	for _, s := range list {
+		for i := range s.Steps {
+			if s.Steps[i].Alertmanager != nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// close takes the environment down, even after an interrupt.
+func (s *session) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	return s.env.Down(ctx)
+}
+
+// runs executes as many runs as the flags ask for.
+func (s *session) runs(ctx context.Context) (report.Report, error) {
+	r := report.Report{Schema: report.Schema, Title: "Stormproof", Started: s.started, Environment: s.facts}
+	for n := 0; ctx.Err() == nil && (s.c.untilItFails || n < s.c.repeat); n++ {
+		run, err := s.run(ctx, s.c.seed+int64(n), s.c.procs)
+		r.Runs = append(r.Runs, run)
+		if err != nil {
+			return r, err
+		}
+		if s.c.untilItFails && !green(run) {
+			break
+		}
+	}
+	return r, nil
+}
+
+func green(run report.Run) bool {
+	for _, s := range run.Scenarios {
+		if s.Status != report.Passed {
+			return false
+		}
+	}
+	return run.Error == ""
+}
+
+// run executes the scenarios once.
+func (s *session) run(ctx context.Context, seed int64, procs int) (report.Run, error) {
+	s.count++
+	s.progress.begin(s.count, seed, procs, s.list)
+	run, err := suite.Run(ctx, suite.Options{
+		Plan: suite.Plan{RunID: runID(s.started, s.count), Seed: seed, Environment: s.description,
+			Dir: filepath.Join(s.dir, "runs", strconv.Itoa(s.count)), Alertmanager: s.alertmanager, Keep: s.c.keep},
+		Scenarios: s.list, Procs: min(procs, len(s.list)), Timeout: s.c.timeout, Finished: s.progress.finished})
+	if err != nil && run.Error == "" {
+		run.Error = err.Error()
+	}
+	s.progress.end(run)
+	return run, err
+}
+
+// runID is short, because it is part of namespaces and keys, and unique on a machine.
+func runID(started time.Time, n int) string {
+	return strconv.FormatInt(started.UnixMilli()%(36*36*36*36*36*36), 36) + "r" + strconv.Itoa(n)
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/stormproof/stormproof/gateway"
+	"github.com/stormproof/stormproof/gateway/clock"
+	"github.com/stormproof/stormproof/gateway/config"
+	"github.com/stormproof/stormproof/harness/history"
+	"github.com/stormproof/stormproof/harness/suite"
+	"github.com/stormproof/stormproof/harness/system"
+)
+
+// wiring introduces the gateway to the harness.
+func wiring() suite.Wiring {
+	return suite.Wiring{System: startGateway, Settings: gatewaySettings}
+}
+
+// gatewayConfig is the gateway's configuration under a scenario's overrides.
+func gatewayConfig(overrides map[string]any) (config.Config, error) {
+	b := []byte{}
+	if len(overrides) > 0 {
+		var err error
+		if b, err = yaml.Marshal(overrides); err != nil {
+			return config.Config{}, fmt.Errorf("encoding the scenario's gateway block: %w", err)
+		}
+	}
+	return config.Decode(b, "gateway")
+}
+
+// gatewaySettings tells the judge how a gateway with these overrides behaves.
+func gatewaySettings(overrides map[string]any) (history.Begin, error) {
+	c, err := gatewayConfig(overrides)
+	if err != nil {
+		return history.Begin{}, err
+	}
+	out := history.Begin{Window: c.Dedup.Window, HoldWhileActive: c.Dedup.HoldWhileActive,
+		IgnoredLabels: c.Dedup.IgnoredLabels, Deadline: c.Limits.RequestTimeout}
+	for _, r := range c.Storm.Rules {
+		out.Storms = append(out.Storms, history.StormRule{Name: r.Name, By: r.By, Threshold: r.Threshold, Window: r.Window})
+	}
+	return out, nil
+}
+
+// inProcess is a gateway inside this process: one race detector watches both it and the
+// harness.
+type inProcess struct {
+	*gateway.Gateway
+	clock  *clock.Shifted
+	cancel context.CancelFunc
+	done   chan error
+	log    *os.File
+}
+
+func startGateway(ctx context.Context, spec system.Spec) (system.Instance, error) {
+	c, err := gatewayConfig(spec.Config)
+	if err != nil {
+		return nil, err
+	}
+	c.Listen.Public, c.Listen.Admin = "127.0.0.1:0", "127.0.0.1:0"
+	c.Redis.Addr, c.Redis.Prefix, c.Redis.ClientName = spec.RedisAddr, spec.RedisPrefix, spec.Name
+	if spec.RedisPassword != "" {
+		c.Redis.Password = spec.RedisPassword
+	}
+	c.Kubernetes.Namespace = spec.Namespace
+	log, err := os.OpenFile(spec.LogFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("opening the gateway's log: %w", err)
+	}
+	g := &inProcess{clock: &clock.Shifted{}, done: make(chan error, 1), log: log}
+	g.clock.Advance(spec.Offset)
+	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	g.Gateway, err = gateway.New(gateway.Options{Config: c, RESTConfig: spec.Kubernetes, Clock: g.clock, Logger: logger})
+	if err != nil {
+		return nil, errors.Join(err, log.Close())
+	}
+	runCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	g.cancel = cancel
+	go func() { g.done <- g.Run(runCtx) }()
+	return g, nil
+}
+
+// URL is the public listener.
+func (g *inProcess) URL() string { return "http://" + g.Addr() }
+
+// AdminURL is the private listener.
+func (g *inProcess) AdminURL() string { return "http://" + g.AdminAddr() }
+
+// Advance moves the gateway's clock.
+func (g *inProcess) Advance(d time.Duration) { g.clock.Advance(d) }
+
+// Stop ends the gateway and waits for it.
+func (g *inProcess) Stop(ctx context.Context) error {
+	g.cancel()
+	select {
+	case err := <-g.done:
+		return errors.Join(err, g.log.Close())
+	case <-ctx.Done():
+		return fmt.Errorf("the gateway did not stop: %w", ctx.Err())
+	}
+}

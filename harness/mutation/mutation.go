@@ -1,0 +1,168 @@
+// Package mutation proves that the catalogue can fail. A mutant is a small seeded bug of the
+// gateway, written as an exact replacement in one source file, with the promise that it
+// breaks and the scenarios that must notice. Kill builds the program with the bug in place
+// and runs those scenarios: red means killed. The tree is never touched; the change is laid
+// over it with Go's build overlay.
+package mutation
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Mutant is one file of fixtures/mutants.
+type Mutant struct {
+	Name string `yaml:"-"`
+	// Promise that the bug breaks.
+	Promise string `yaml:"promise"`
+	// Why says in a line what a programmer would have done wrong.
+	Why string `yaml:"why"`
+	// File is relative to the root of the repository.
+	File string `yaml:"file"`
+	// Old stands in the file exactly once; New replaces it.
+	Old string `yaml:"old"`
+	New string `yaml:"new"`
+	// KilledBy are the scenarios that must turn red.
+	KilledBy []string `yaml:"killedBy"`
+}
+
+// Load reads all mutants of a folder, sorted by name.
+func Load(dir string) ([]Mutant, error) {
+	paths, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
+	if err != nil {
+		return nil, fmt.Errorf("finding mutants: %w", err)
+	}
+	sort.Strings(paths)
+	var out []Mutant
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("reading mutant: %w", err)
+		}
+		m := Mutant{Name: strings.TrimSuffix(filepath.Base(path), ".yaml")}
+		if err := yaml.UnmarshalWithOptions(b, &m, yaml.Strict()); err != nil {
+			return nil, fmt.Errorf("reading mutant %s: %w", path, err)
+		}
+		if m.File == "" || m.Old == "" || m.Promise == "" || len(m.KilledBy) == 0 {
+			return nil, fmt.Errorf("mutant %s: promise, file, old and killedBy must all be set", path)
+		}
+		out = append(out, m)
+	}
+	return out, nil
+}
+
+// Apply returns the mutated text. It fails when the old text is not there exactly once:
+// then the gateway has moved on and the mutant must follow.
+func (m Mutant) Apply(source string) (string, error) {
+	if n := strings.Count(source, m.Old); n != 1 {
+		return "", fmt.Errorf("mutant %s: its old text stands %d times in %s, must be once; adapt fixtures/mutants/%s.yaml", m.Name, n, m.File, m.Name)
+	}
+	return strings.Replace(source, m.Old, m.New, 1), nil
+}
+
+// Result is what became of a mutant.
+type Result struct {
+	Mutant
+	Killed bool
+	// Evidence is the first line of what the killers said.
+	Evidence string
+	Took     time.Duration
+}
+
+// Options for Kill.
+type Options struct {
+	// Root of the repository, and a scratch folder.
+	Root, Dir string
+	// Race builds with the race detector, as the caller was, so that the build cache serves.
+	Race bool
+	// Log receives what the builds and runs print.
+	Log io.Writer
+}
+
+// Kill builds one mutant and runs its killers. An error means that it could not be tried.
+func Kill(ctx context.Context, m Mutant, o Options) (Result, error) {
+	begin := time.Now()
+	binary, err := build(ctx, m, o)
+	if err != nil {
+		return Result{Mutant: m}, err
+	}
+	out := Result{Mutant: m}
+	cmd := exec.CommandContext(ctx, binary, "run", "--progress=none", "--output="+filepath.Join(o.Dir, m.Name, "reports"),
+		"--id="+strings.Join(m.KilledBy, ","))
+	cmd.Dir = o.Root
+	var text strings.Builder
+	cmd.Stdout, cmd.Stderr = io.MultiWriter(&text, o.Log), o.Log
+	err = cmd.Run()
+	out.Took = time.Since(begin)
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return out, nil
+	case errors.As(err, &exit) && exit.ExitCode() == 1:
+		out.Evidence = evidence(text.String())
+		out.Killed = out.Evidence != ""
+		return out, nil
+	default:
+		return out, fmt.Errorf("running the scenarios against mutant %s: %w", m.Name, err)
+	}
+}
+
+// evidence is the first scenario that failed for the system's sake: an environment or
+// harness error kills nothing.
+func evidence(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		if strings.HasPrefix(line, "failed ") && i+1 < len(lines) {
+			id := strings.Fields(line)[1]
+			return id + ": " + strings.TrimSpace(lines[i+1])
+		}
+	}
+	return ""
+}
+
+func build(ctx context.Context, m Mutant, o Options) (string, error) {
+	original := filepath.Join(o.Root, filepath.FromSlash(m.File))
+	b, err := os.ReadFile(original)
+	if err != nil {
+		return "", fmt.Errorf("reading the file that mutant %s changes: %w", m.Name, err)
+	}
+	mutated, err := m.Apply(string(b))
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(o.Dir, m.Name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("making the mutant's folder: %w", err)
+	}
+	replacement, overlay := filepath.Join(dir, filepath.Base(original)), filepath.Join(dir, "overlay.json")
+	plan, err := json.Marshal(map[string]any{"Replace": map[string]string{original: replacement}})
+	if err != nil {
+		return "", fmt.Errorf("encoding the overlay: %w", err)
+	}
+	err = errors.Join(os.WriteFile(replacement, []byte(mutated), 0o600), os.WriteFile(overlay, plan, 0o600))
+	if err != nil {
+		return "", fmt.Errorf("writing the mutant: %w", err)
+	}
+	binary := filepath.Join(dir, "stormproof")
+	args := []string{"build", "-overlay", overlay, "-o", binary}
+	if o.Race {
+		args = append(args, "-race")
+	}
+	cmd := exec.CommandContext(ctx, "go", append(args, "./harness/cmd/stormproof")...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = o.Root, o.Log, o.Log
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("building mutant %s (does it compile?): %w", m.Name, err)
+	}
+	return binary, nil
+}
