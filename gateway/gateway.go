@@ -1,0 +1,206 @@
+// Package gateway assembles the remediation gateway: alerts in by HTTP, exactly one
+// RemediationRequest per incident out, with Redis as its fast memory and Kubernetes as the
+// truth.
+//
+//	server ──> alert ──> intake ──> window (Redis)
+//	                       └─────> remediation (Kubernetes)
+//
+// New binds the listeners and connects lazily: a gateway whose Redis or API server is down
+// starts, says so on /readyz, and recovers by itself. Run serves until its context ends,
+// then finishes what is in flight and writes the last counters.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
+	"github.com/stormproof/stormproof/gateway/clock"
+	"github.com/stormproof/stormproof/gateway/config"
+	"github.com/stormproof/stormproof/gateway/intake"
+	"github.com/stormproof/stormproof/gateway/policy"
+	"github.com/stormproof/stormproof/gateway/remediation"
+	"github.com/stormproof/stormproof/gateway/server"
+	"github.com/stormproof/stormproof/gateway/window"
+)
+
+// Options of a gateway.
+type Options struct {
+	Config     config.Config
+	RESTConfig *rest.Config
+	// Clock defaults to the wall clock, Logger to none.
+	Clock  clock.Clock
+	Logger *slog.Logger
+}
+
+// Gateway is an assembled gateway that listens, and serves once Run is called.
+type Gateway struct {
+	config        config.Config
+	log           *slog.Logger
+	redis         *redis.Client
+	counters      *remediation.Counters
+	server        *server.Server
+	public, admin net.Listener
+	transport     *http.Transport
+}
+
+// New assembles a gateway and binds its listeners.
+func New(o Options) (*Gateway, error) {
+	if o.Clock == nil {
+		o.Clock = clock.Real{}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if err := o.Config.Validate(); err != nil {
+		return nil, fmt.Errorf("checking the configuration: %w", err)
+	}
+	rules, err := policy.Compile(o.Config.Policy)
+	if err != nil {
+		return nil, fmt.Errorf("compiling the policy: %w", err)
+	}
+	kubernetes, transport, err := newClient(o)
+	if err != nil {
+		return nil, err
+	}
+	g := &Gateway{config: o.Config, log: o.Logger, redis: newRedis(o.Config.Redis), transport: transport}
+	metrics := server.NewMetrics()
+	caller := remediation.Caller{Timeout: o.Config.Kubernetes.Timeout, Observe: metrics.Kubernetes}
+	g.counters = remediation.NewCounters(kubernetes, caller, o.Config.Kubernetes.FlushInterval, o.Logger)
+	writer := remediation.NewWriter(remediation.Options{Client: kubernetes, Caller: caller, Clock: o.Clock,
+		Window: o.Config.Dedup.Window, HoldWhileActive: o.Config.Dedup.HoldWhileActive, Fallback: o.Config.Kubernetes.FallbackNamespace,
+		LastSeen: func(uid string) time.Time { return g.counters.Known(uid).LastSeen }})
+	process := &intake.Intake{Config: o.Config, Policy: rules, Writer: writer, Counters: g.counters,
+		Windows: window.New(g.redis, o.Config.Redis.Prefix, o.Config.Dedup.Window, o.Clock, metrics.Corrupt),
+		Pages:   remediation.NewPages(kubernetes, caller, o.Config.Limits.RequestTimeout)}
+	g.server = server.New(o.Config.Limits, process, g.checks(kubernetes, o.Config.Kubernetes.Namespace), metrics, o.Logger)
+	if err := g.listen(); err != nil {
+		return nil, errors.Join(err, g.redis.Close())
+	}
+	return g, nil
+}
+
+func newRedis(c config.Redis) *redis.Client {
+	return redis.NewClient(&redis.Options{Addr: c.Addr, Username: c.Username, Password: c.Password, DB: c.DB,
+		ClientName: c.ClientName, PoolSize: c.PoolSize, DialTimeout: c.Timeout, ReadTimeout: c.Timeout, WriteTimeout: c.Timeout,
+		ContextTimeoutEnabled: true})
+}
+
+// newClient builds a client without a cache on a transport of its own, so that a stopped
+// gateway leaves no connection behind.
+func newClient(o Options) (client.Client, *http.Transport, error) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return nil, nil, fmt.Errorf("registering kinds: %w", err)
+	}
+	metav1.AddToGroupVersion(scheme, v1alpha1.GroupVersion)
+	cfg := rest.CopyConfig(o.RESTConfig)
+	cfg.QPS, cfg.Burst = o.Config.Kubernetes.QPS, o.Config.Kubernetes.Burst
+	tls, err := rest.TLSConfigFor(cfg)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading Kubernetes credentials: %w", err)
+	}
+	transport := &http.Transport{TLSClientConfig: tls, ForceAttemptHTTP2: true, Proxy: http.ProxyFromEnvironment,
+		MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute}
+	wrapped, err := rest.HTTPWrappersForConfig(cfg, transport)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading Kubernetes credentials: %w", err)
+	}
+	c, err := client.New(cfg, client.Options{Scheme: scheme, HTTPClient: &http.Client{Transport: wrapped}, Mapper: fixedMapper()})
+	if err != nil {
+		return nil, nil, fmt.Errorf("building the Kubernetes client: %w", err)
+	}
+	return c, transport, nil
+}
+
+// checks are what readiness means: Redis answers, and the kind is served.
+func (g *Gateway) checks(c client.Client, namespace string) []server.Check {
+	return []server.Check{
+		{Name: "redis", Run: func(ctx context.Context) error { return g.redis.Ping(ctx).Err() }},
+		{Name: "kubernetes", Run: func(ctx context.Context) error {
+			return c.List(ctx, &v1alpha1.RemediationRequestList{}, client.InNamespace(namespace), client.Limit(1))
+		}},
+	}
+}
+
+func (g *Gateway) listen() (err error) {
+	if g.public, err = bind("listen.public", g.config.Listen.Public); err != nil {
+		return err
+	}
+	if g.admin, err = bind("listen.admin", g.config.Listen.Admin); err != nil {
+		return errors.Join(err, g.public.Close())
+	}
+	return nil
+}
+
+func bind(field, addr string) (net.Listener, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(context.Background(), "tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s: %s is taken by another process; end it, or set %s to another address: %w", field, addr, field, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", field, err)
+	}
+	return l, nil
+}
+
+// Addr is the public listener's host:port.
+func (g *Gateway) Addr() string { return g.public.Addr().String() }
+
+// AdminAddr is the private listener's host:port.
+func (g *Gateway) AdminAddr() string { return g.admin.Addr().String() }
+
+// Run serves until ctx ends, then stops in order: not ready, requests in flight finish,
+// counters are written, connections are closed. It returns when all is gone.
+func (g *Gateway) Run(ctx context.Context) error {
+	public, admin := g.httpServer(g.server.Public()), g.httpServer(g.server.Admin())
+	failed := make(chan error, 2)
+	var listeners, background sync.WaitGroup
+	serve := func(s *http.Server, l net.Listener) {
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			failed <- err
+		}
+	}
+	listeners.Go(func() { serve(public, g.public) })
+	listeners.Go(func() { serve(admin, g.admin) })
+	countCtx, stopCounting := context.WithCancel(context.WithoutCancel(ctx))
+	background.Go(func() { g.counters.Run(countCtx) })
+	g.log.InfoContext(ctx, "listening", "public", g.Addr(), "admin", g.AdminAddr())
+
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+		err = fmt.Errorf("serving: %w", err)
+	}
+	g.server.Stopping()
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.config.Listen.Grace)
+	defer cancel()
+	err = errors.Join(err, public.Shutdown(grace), admin.Shutdown(grace))
+	listeners.Wait()
+	stopCounting()
+	background.Wait()
+	g.counters.Flush(grace)
+	g.transport.CloseIdleConnections()
+	return errors.Join(err, g.redis.Close())
+}
+
+func (g *Gateway) httpServer(h http.Handler) *http.Server {
+	return &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
+		WriteTimeout: g.config.Limits.RequestTimeout + 10*time.Second, IdleTimeout: 2 * time.Minute,
+		ErrorLog: slog.NewLogLogger(g.log.Handler(), slog.LevelWarn)}
+}

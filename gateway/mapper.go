@@ -1,0 +1,19 @@
+package gateway
+
+import (
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
+)
+
+// fixedMapper knows the two kinds that the gateway writes, so that it needs no discovery,
+// and can start while the API server is down.
+func fixedMapper() meta.RESTMapper {
+	m := meta.NewDefaultRESTMapper([]schema.GroupVersion{v1alpha1.GroupVersion})
+	for kind, plural := range map[string]string{"RemediationRequest": "remediationrequests", "StormPage": "stormpages"} {
+		m.AddSpecific(v1alpha1.GroupVersion.WithKind(kind), v1alpha1.GroupVersion.WithResource(plural),
+			v1alpha1.GroupVersion.WithResource(plural[:len(plural)-1]), meta.RESTScopeNamespace)
+	}
+	return m
+}

@@ -1,0 +1,56 @@
+package server
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+)
+
+// Metrics are the gateway's own. No label holds anything that a sender chooses, so their
+// number is bounded whatever alerts arrive.
+type Metrics struct {
+	Registry   *prometheus.Registry
+	alerts     *prometheus.CounterVec
+	requests   *prometheus.CounterVec
+	duration   *prometheus.HistogramVec
+	kubernetes *prometheus.CounterVec
+	corrupt    prometheus.Counter
+	panics     prometheus.Counter
+}
+
+// NewMetrics registers everything in a registry of its own.
+func NewMetrics() *Metrics {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	f := promauto.With(r)
+	return &Metrics{
+		Registry: r,
+		alerts: f.NewCounterVec(prometheus.CounterOpts{Name: "stormproof_alerts_total",
+			Help: "Alerts by what became of them."}, []string{"verdict"}),
+		requests: f.NewCounterVec(prometheus.CounterOpts{Name: "stormproof_http_requests_total",
+			Help: "HTTP requests by route and status."}, []string{"route", "code"}),
+		duration: f.NewHistogramVec(prometheus.HistogramOpts{Name: "stormproof_http_request_duration_seconds",
+			Help: "Time to answer.", Buckets: prometheus.ExponentialBuckets(0.001, 2.5, 12)}, []string{"route"}),
+		kubernetes: f.NewCounterVec(prometheus.CounterOpts{Name: "stormproof_kubernetes_requests_total",
+			Help: "Attempts at the API server by outcome."}, []string{"verb", "resource", "result"}),
+		corrupt: f.NewCounter(prometheus.CounterOpts{Name: "stormproof_corrupt_keys_total",
+			Help: "Redis keys of a wrong type that were replaced."}),
+		panics: f.NewCounter(prometheus.CounterOpts{Name: "stormproof_panics_total",
+			Help: "Panics of handlers that were recovered."}),
+	}
+}
+
+// Corrupt counts replaced keys.
+func (m *Metrics) Corrupt(n int) { m.corrupt.Add(float64(n)) }
+
+// Kubernetes counts one attempt.
+func (m *Metrics) Kubernetes(verb, resource string, err error) {
+	result := "ok"
+	if err != nil {
+		if result = string(apierrors.ReasonForError(err)); result == "" {
+			result = "transport"
+		}
+	}
+	m.kubernetes.WithLabelValues(verb, resource, result).Inc()
+}

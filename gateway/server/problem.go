@@ -1,0 +1,55 @@
+package server
+
+import (
+	"encoding/json"
+	"net/http"
+)
+
+// typeBase begins every problem type.
+const typeBase = "urn:stormproof:problem:"
+
+// problem is an RFC 9457 problem document.
+type problem struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail,omitempty"`
+	// Field, Line and Column point at what is wrong, where that is known.
+	Field  string `json:"field,omitempty"`
+	Line   int    `json:"line,omitempty"`
+	Column int    `json:"column,omitempty"`
+	// Alerts lists every refused alert by index.
+	Alerts []verdictBody `json:"alerts,omitempty"`
+
+	retryAfter string
+}
+
+func newProblem(status int, kind, title, detail string) problem {
+	return problem{Type: typeBase + kind, Title: title, Status: status, Detail: detail}
+}
+
+// unavailable asks the sender to try again in a second.
+func unavailable(kind, title, detail string) problem {
+	p := newProblem(http.StatusServiceUnavailable, kind, title, detail)
+	p.retryAfter = "1"
+	return p
+}
+
+func (p problem) write(w http.ResponseWriter) {
+	if p.retryAfter != "" {
+		w.Header().Set("Retry-After", p.retryAfter)
+	}
+	writeJSON(w, "application/problem+json", p.Status, p)
+}
+
+// writeJSON sends a document. Its types always encode; a client that has gone needs no
+// answer.
+func writeJSON(w http.ResponseWriter, contentType string, status int, v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		status, b = http.StatusInternalServerError, []byte(`{"type":"`+typeBase+`internal","status":500}`)
+	}
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(status)
+	_, _ = w.Write(append(b, '\n'))
+}

@@ -1,0 +1,189 @@
+// Package server is the gateway's HTTP face: routes, limits, answers, probes, metrics.
+//
+// The contract in short: 201 when an alert opened an incident, 202 when nothing was new,
+// 4xx when the request can never be taken as it is, and 503 with Retry-After whenever
+// nothing was promised. It is never 429 for overload: Alertmanager repeats 5xx only, and a
+// 4xx loses the alert. Every error is an RFC 9457 problem document with a stable type.
+//
+// Public serves alerts and probes; Admin serves metrics and probes and belongs on a private
+// address.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/stormproof/stormproof/gateway/alert"
+	"github.com/stormproof/stormproof/gateway/config"
+	"github.com/stormproof/stormproof/gateway/intake"
+	"github.com/stormproof/stormproof/gateway/remediation"
+)
+
+// Processor decides on a batch of alerts.
+type Processor interface {
+	Process(ctx context.Context, alerts []alert.Alert) ([]intake.Verdict, error)
+}
+
+// Check says whether a dependency can be used; nil if so.
+type Check struct {
+	Name string
+	Run  func(ctx context.Context) error
+}
+
+// Server answers requests. Its zero value is of no use; see New.
+type Server struct {
+	limits   config.Limits
+	process  Processor
+	checks   []Check
+	metrics  *Metrics
+	log      *slog.Logger
+	slots    chan struct{}
+	stopping atomic.Bool
+}
+
+// New returns a server.
+func New(limits config.Limits, p Processor, checks []Check, m *Metrics, log *slog.Logger) *Server {
+	return &Server{limits: limits, process: p, checks: checks, metrics: m, log: log, slots: make(chan struct{}, limits.InFlight)}
+}
+
+// Stopping makes the server unready, so that no new work is sent to it.
+func (s *Server) Stopping() { s.stopping.Store(true) }
+
+// Public is the handler of the public listener.
+func (s *Server) Public() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/api/v1/alerts/alertmanager", s.only(http.MethodPost, s.admit(http.HandlerFunc(s.alertmanager))))
+	s.probes(mux)
+	return s.observe(mux)
+}
+
+// Admin is the handler of the private listener.
+func (s *Server) Admin() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/metrics", s.only(http.MethodGet, promhttp.HandlerFor(s.metrics.Registry, promhttp.HandlerOpts{})))
+	s.probes(mux)
+	return s.observe(mux)
+}
+
+func (s *Server) probes(mux *http.ServeMux) {
+	mux.Handle("/healthz", s.only(http.MethodGet, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, "application/json", http.StatusOK, map[string]string{"status": "alive"})
+	})))
+	mux.Handle("/readyz", s.only(http.MethodGet, http.HandlerFunc(s.ready)))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		newProblem(http.StatusNotFound, "not-found", "There is nothing here", r.URL.Path).write(w)
+	})
+}
+
+// only refuses other methods.
+func (s *Server) only(method string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != method {
+			w.Header().Set("Allow", method)
+			newProblem(http.StatusMethodNotAllowed, "method-not-allowed", "This route takes "+method, "").write(w)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// admit bounds the requests at once, and gives each its deadline.
+func (s *Server) admit(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case s.slots <- struct{}{}:
+			defer func() { <-s.slots }()
+		default:
+			unavailable("overloaded", "Too many requests at once", fmt.Sprintf("limits.inFlight is %d", s.limits.InFlight)).write(w)
+			return
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), s.limits.RequestTimeout)
+		defer cancel()
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+// observe sets headers, recovers panics, counts and logs.
+func (s *Server) observe(next *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		begin := time.Now()
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Cache-Control", "no-store")
+		_, route := next.Handler(r)
+		out := &statusWriter{ResponseWriter: w}
+		defer func() {
+			if cause := recover(); cause != nil {
+				s.panicked(out, r, cause)
+			}
+			s.metrics.requests.WithLabelValues(route, strconv.Itoa(out.status)).Inc()
+			s.metrics.duration.WithLabelValues(route).Observe(time.Since(begin).Seconds())
+			s.log.InfoContext(r.Context(), "request", "route", route, "status", out.status, "ms", time.Since(begin).Milliseconds())
+		}()
+		next.ServeHTTP(out, r)
+	})
+}
+
+func (s *Server) panicked(w *statusWriter, r *http.Request, cause any) {
+	if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(cause)
+	}
+	s.metrics.panics.Inc()
+	s.log.ErrorContext(r.Context(), "panic in a handler", "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
+	if w.status == 0 {
+		newProblem(http.StatusInternalServerError, "internal", "The gateway made a mistake", "it is logged; send the request again").write(w)
+	}
+}
+
+// statusWriter remembers the status.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader passes the status on.
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// ready asks every dependency.
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	status, state := http.StatusOK, "ready"
+	dependencies := map[string]string{}
+	for _, c := range s.checks {
+		dependencies[c.Name] = "ok"
+		if err := c.Run(ctx); err != nil {
+			dependencies[c.Name] = err.Error()
+			status, state = http.StatusServiceUnavailable, "not ready"
+		}
+	}
+	if s.stopping.Load() {
+		status, state = http.StatusServiceUnavailable, "stopping"
+	}
+	writeJSON(w, "application/json", status, map[string]any{"status": state, "dependencies": dependencies})
+}
+
+// failed turns an error of the intake into an answer.
+func failed(err error) problem {
+	var redis *intake.RedisError
+	var kubernetes *remediation.UnavailableError
+	switch {
+	case errors.As(err, &redis):
+		return unavailable("redis-unavailable", "Redis cannot be used", "nothing was promised; send it again")
+	case errors.As(err, &kubernetes):
+		return unavailable("kubernetes-unavailable", "Kubernetes cannot be used", kubernetes.Error())
+	default:
+		return unavailable("unavailable", "The alerts could not be made durable", err.Error())
+	}
+}
