@@ -35,6 +35,17 @@ type Report struct {
 	Totals      Totals      `json:"totals"`
 	Gate        *Gate       `json:"gate,omitempty"`
 	Flake       *Flake      `json:"flake,omitempty"`
+	// Trend holds earlier results of this suite, oldest first; this report is not in it.
+	Trend []Past `json:"trend,omitempty"`
+}
+
+// Past is one point of the way here: the result of an earlier invocation.
+type Past struct {
+	Label string    `json:"label"`
+	When  time.Time `json:"when"`
+	// Passed of Scenarios executions were green.
+	Passed    int `json:"passed"`
+	Scenarios int `json:"scenarios"`
 }
 
 // Environment says what the run stood on, and why each part was chosen.

@@ -1,0 +1,266 @@
+//go:build browser
+
+package report_test
+
+import (
+	"context"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/stormproof/stormproof/harness/report"
+)
+
+var shots = flag.String("shots", "", "folder for screenshots of the dashboard, for people to look at")
+
+// watched collects what a page must not do.
+type watched struct {
+	mu       sync.Mutex
+	complain []string
+	requests []string
+}
+
+func (w *watched) listen(ev any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch e := ev.(type) {
+	case *runtime.EventExceptionThrown:
+		what := e.ExceptionDetails.Text
+		if e.ExceptionDetails.Exception != nil {
+			what += " " + e.ExceptionDetails.Exception.Description
+		}
+		w.complain = append(w.complain, what)
+	case *runtime.EventConsoleAPICalled:
+		w.complain = append(w.complain, string(e.Type)+" on the console")
+	case *log.EventEntryAdded:
+		w.complain = append(w.complain, string(e.Entry.Level)+" "+e.Entry.Text)
+	case *network.EventRequestWillBeSent:
+		if !strings.HasPrefix(e.Request.URL, "file:") && !strings.HasPrefix(e.Request.URL, "data:") {
+			w.requests = append(w.requests, e.Request.URL)
+		}
+	}
+}
+
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	var path string
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
+		if p, err := exec.LookPath(name); err == nil {
+			path = p
+			break
+		}
+	}
+	if path == "" {
+		t.Fatal("no Chromium on PATH; install one with: sudo apt-get install chromium")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
+		chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.UserDataDir(t.TempDir()))
+	alloc, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, cancel := chromedp.NewContext(alloc)
+	t.Cleanup(func() {
+		if err := chromedp.Cancel(ctx); err != nil {
+			t.Errorf("stopping the browser: %v", err)
+		}
+		cancel()
+		stop()
+	})
+	// The browser lives as long as the context of its first use, so the deadline comes after.
+	do(t, ctx, chromedp.Navigate("about:blank"))
+	timed, expire := context.WithTimeout(ctx, time.Minute)
+	t.Cleanup(expire)
+	return timed
+}
+
+func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		t.Fatalf("driving the browser: %v", err)
+	}
+}
+
+// open shows the page of a report in a window of the given size and colour scheme.
+func open(t *testing.T, ctx context.Context, r report.Report, width, height int64, scheme, hash string) *watched {
+	t.Helper()
+	dir := t.TempDir()
+	if err := report.Write(dir, r); err != nil {
+		t.Fatal(err)
+	}
+	w := &watched{}
+	if err := chromedp.Listen(ctx, w.listen); err != nil {
+		t.Fatalf("listening to the page: %v", err)
+	}
+	call(t, ctx, network.Enable, network.EnableParams{})
+	call(t, ctx, log.Enable, cdp.Empty{})
+	call(t, ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1, Mobile: width < 600})
+	call(t, ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+	}})
+	do(t, ctx, chromedp.Navigate("file://"+filepath.Join(dir, report.HTMLFile)+hash), chromedp.WaitReady(chromedp.CSS("#rows tr")))
+	return w
+}
+
+func call[P, R any](t *testing.T, ctx context.Context, cmd cdp.Command[P, R], params P) {
+	t.Helper()
+	if _, err := chromedp.Call(ctx, cmd, params); err != nil {
+		t.Fatalf("setting the page up: %v", err)
+	}
+}
+
+func (w *watched) check(t *testing.T) {
+	t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.complain) > 0 {
+		t.Errorf("the page complained: %v", w.complain)
+	}
+	if len(w.requests) > 0 {
+		t.Errorf("the page asked the network: %v", w.requests)
+	}
+}
+
+func eval[T any](t *testing.T, ctx context.Context, script string) T {
+	t.Helper()
+	out, err := chromedp.Run(ctx, chromedp.Evaluate[T](script))
+	if err != nil {
+		t.Fatalf("evaluating %s: %v", script, err)
+	}
+	return out
+}
+
+func shot(t *testing.T, ctx context.Context, name string, full bool) {
+	t.Helper()
+	if *shots == "" {
+		return
+	}
+	action := chromedp.CaptureScreenshot()
+	if full {
+		action = chromedp.FullScreenshot(100)
+	}
+	png, err := chromedp.Run(ctx, action)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(*shots, name+".png"), png, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDashboardRendersWithoutComplaintOrNetwork(t *testing.T) {
+	for name, red := range map[string]bool{"green": false, "red": true} {
+		t.Run(name, func(t *testing.T) {
+			ctx := browser(t)
+			w := open(t, ctx, sampleReport(6, 3, red), 1280, 900, "light", "")
+			if n := eval[int](t, ctx, `document.querySelectorAll('canvas').length`); n != 4 {
+				t.Errorf("%d charts were drawn, want 4", n)
+			}
+			if n := eval[int](t, ctx, `document.querySelectorAll('#heat .cell').length`); n != 90 {
+				t.Errorf("the map has %d cells, want 30 scenarios x 3 runs", n)
+			}
+			want := map[bool]string{false: "PASS", true: "FAIL"}[red]
+			if got := eval[string](t, ctx, `document.getElementById('word').textContent`); !strings.Contains(got, want) {
+				t.Errorf("the banner says %q, want %s", got, want)
+			}
+			if title := eval[string](t, ctx, `document.title`); strings.Contains(title, "broken out") {
+				t.Error("text of a scenario ran as a script")
+			}
+			shot(t, ctx, name+"-light", true)
+			w.check(t)
+		})
+	}
+}
+
+func TestDashboardFilterNarrowsTheList(t *testing.T) {
+	ctx := browser(t)
+	w := open(t, ctx, sampleReport(6, 3, true), 1280, 900, "light", "")
+	do(t, ctx, chromedp.SendKeys(chromedp.CSS("#f-text"), "failover"))
+	rows := `[...document.querySelectorAll('#rows tr')].map((r) => r.dataset.id).join(' ')`
+	if got := eval[string](t, ctx, rows); got != "RED-02" {
+		t.Errorf("searching for failover lists %q, want RED-02", got)
+	}
+	choose := `(() => { const t = document.getElementById('f-text'); t.value = ''; const s = document.getElementById('f-status');
+		s.value = 'inconclusive'; s.dispatchEvent(new Event('input', { bubbles: true })); return true; })()`
+	eval[bool](t, ctx, choose)
+	if got := eval[string](t, ctx, rows); got != "KUB-05" {
+		t.Errorf("the status inconclusive lists %q, want KUB-05", got)
+	}
+	w.check(t)
+}
+
+func TestDashboardDeepLinkOpensTheDetailAndEscapeClosesIt(t *testing.T) {
+	ctx := browser(t)
+	w := open(t, ctx, sampleReport(6, 3, true), 1280, 900, "light", "#id=STO-02")
+	if got := eval[string](t, ctx, `document.getElementById('detail').open ? document.getElementById('d-title').textContent : 'closed'`); !strings.HasPrefix(got, "STO-02") {
+		t.Errorf("the detail shows %q, want STO-02", got)
+	}
+	body := eval[string](t, ctx, `document.getElementById('d-body').textContent`)
+	for _, want := range []string{"2 storm objects", "P3 Storms are bounded: broken", "--seed 7331000000000098", "failures/STO-02/2/history.jsonl", "</script>"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the detail lacks %q", want)
+		}
+	}
+	if n := eval[int](t, ctx, `document.querySelectorAll('#d-body svg.timeline .step').length`); n != 6 {
+		t.Errorf("the timeline has %d steps, want 6", n)
+	}
+	shot(t, ctx, "detail-light", false)
+	do(t, ctx, chromedp.KeyEvent(kb.Escape))
+	if _, err := chromedp.Run(ctx, chromedp.Poll[bool](`!document.getElementById('detail').open`)); err != nil {
+		t.Errorf("Escape does not close the detail: %v", err)
+	}
+	w.check(t)
+}
+
+func TestDashboardFitsAPhone(t *testing.T) {
+	ctx := browser(t)
+	w := open(t, ctx, sampleReport(6, 3, true), 390, 844, "light", "")
+	wide := `document.documentElement.scrollWidth > innerWidth ? [...document.querySelectorAll('main *')].filter((e) => e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.tagName + '.' + e.className).slice(0, 8).join(' ') || 'the page' : ''`
+	if got := eval[string](t, ctx, wide); got != "" {
+		t.Errorf("the page scrolls sideways at 390 px because of: %s", got)
+	}
+	shot(t, ctx, "phone-light", true)
+	eval[bool](t, ctx, `(location.hash = 'id=RED-02', true)`)
+	do(t, ctx, chromedp.WaitVisible(chromedp.CSS("#d-body svg.timeline")))
+	if over := eval[int](t, ctx, `document.getElementById('d-body').scrollWidth - document.getElementById('detail').clientWidth`); over > 0 {
+		t.Errorf("the detail is %d px too wide for a phone", over)
+	}
+	shot(t, ctx, "phone-detail", false)
+	w.check(t)
+}
+
+func TestDashboardDarkModeChangesColoursAndIsRemembered(t *testing.T) {
+	ctx := browser(t)
+	w := open(t, ctx, sampleReport(6, 3, true), 1280, 900, "light", "")
+	background := `getComputedStyle(document.body).backgroundColor`
+	light := eval[string](t, ctx, background)
+	do(t, ctx, chromedp.Click(chromedp.CSS("#theme")))
+	dark := eval[string](t, ctx, background)
+	if dark == light {
+		t.Errorf("the background stays %s after the theme was switched", light)
+	}
+	shot(t, ctx, "red-dark", true)
+	do(t, ctx, chromedp.Reload(), chromedp.WaitReady(chromedp.CSS("#rows tr")))
+	if got := eval[string](t, ctx, background); got != dark {
+		t.Errorf("after a reload the background is %s, want the chosen %s", got, dark)
+	}
+	w.check(t)
+
+	other := browser(t)
+	w = open(t, other, sampleReport(6, 20, false), 1280, 900, "dark", "#id=RED-01")
+	if got := eval[string](t, other, background); got != dark {
+		t.Errorf("with a dark system the background is %s, want %s", got, dark)
+	}
+	shot(t, other, "detail-dark", false)
+	w.check(t)
+}
