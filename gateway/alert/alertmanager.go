@@ -2,6 +2,7 @@ package alert
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -77,7 +78,7 @@ func decode(body []byte, into any) error {
 	if err := dec.Decode(into); err != nil {
 		var wrong *json.UnmarshalTypeError
 		if errors.As(err, &wrong) {
-			return &FieldError{Field: wrong.Field, Detail: "is a JSON " + wrong.Value + ", which is the wrong type"}
+			return &FieldError{Field: cmp.Or(wrong.Field, "body"), Detail: "is a JSON " + wrong.Value + ", which is the wrong type"}
 		}
 		return newSyntaxError(body, err)
 	}

@@ -49,8 +49,6 @@ type Kubernetes struct {
 	Burst int     `yaml:"burst"`
 	// FlushInterval is the least time between two status writes of one object.
 	FlushInterval time.Duration `yaml:"flushInterval"`
-	// ReconcileInterval is how often Redis is compared with the cluster, beside the watch.
-	ReconcileInterval time.Duration `yaml:"reconcileInterval"`
 }
 
 // OnFailure says what happens to alerts while Redis cannot be reached.
@@ -135,7 +133,7 @@ func Defaults() Config {
 		Listen: Listen{Public: ":8080", Admin: ":9090", Grace: 20 * time.Second},
 		Kubernetes: Kubernetes{
 			Namespace: "default", Timeout: 4 * time.Second, QPS: 200, Burst: 400,
-			FlushInterval: time.Second, ReconcileInterval: 30 * time.Second,
+			FlushInterval: time.Second,
 		},
 		Redis: Redis{
 			Addr: "localhost:6379", Prefix: "sp:", Timeout: time.Second, PoolSize: 32,

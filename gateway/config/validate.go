@@ -34,7 +34,6 @@ func (k Kubernetes) validate() error {
 		namespace("kubernetes.namespace", k.Namespace),
 		positive("kubernetes.timeout", k.Timeout),
 		positive("kubernetes.flushInterval", k.FlushInterval),
-		positive("kubernetes.reconcileInterval", k.ReconcileInterval),
 		atLeast("kubernetes.burst", k.Burst, 1),
 	}
 	if k.FallbackNamespace != "" {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/stormproof/stormproof/gateway/alert"
 	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
@@ -246,7 +247,8 @@ func (in *Intake) incident(c *chunk, e *entry) remediation.Incident {
 	if e.decision.Storm != "" {
 		namespace = c.group.Labels["namespace"]
 	}
-	if namespace == "" {
+	if len(validation.IsDNS1123Label(namespace)) > 0 {
+		// Absent, or nothing that a namespace can be called.
 		namespace = in.Config.Kubernetes.Namespace
 	}
 	return remediation.Incident{Alert: e.first, Fingerprint: e.item.Fingerprint, Group: c.group,

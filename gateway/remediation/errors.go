@@ -43,6 +43,14 @@ func transient(err error) bool {
 		errors.As(err, &network) || errors.Is(err, context.DeadlineExceeded)
 }
 
+// namespaceMissing tells a missing namespace from a missing kind: only the former names an
+// object of kind "namespaces".
+func namespaceMissing(err error) bool {
+	var status apierrors.APIStatus
+	return apierrors.IsNotFound(err) && errors.As(err, &status) && status.Status().Details != nil &&
+		status.Status().Details.Kind == "namespaces"
+}
+
 // classify turns a final error of the API server into one that has an answer.
 func classify(err error, doing, namespace string) error {
 	switch {
@@ -50,7 +58,7 @@ func classify(err error, doing, namespace string) error {
 		return nil
 	case apierrors.IsInvalid(err), apierrors.IsRequestEntityTooLargeError(err):
 		return &RefusedError{Detail: "the API server refuses the object", Err: err}
-	case apierrors.IsNotFound(err):
+	case namespaceMissing(err):
 		return &RefusedError{Detail: fmt.Sprintf("namespace %q does not exist and kubernetes.fallbackNamespace is not set", namespace), Err: err}
 	default:
 		return &UnavailableError{Doing: doing, Err: err}

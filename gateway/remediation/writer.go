@@ -115,7 +115,7 @@ func (w *Writer) create(ctx context.Context, rr *v1alpha1.RemediationRequest) (F
 		switch {
 		case err == nil:
 			return Found{Object: made, Created: true}, nil
-		case apierrors.IsNotFound(err) && w.o.Fallback != "" && rr.Namespace != w.o.Fallback:
+		case namespaceMissing(err) && w.o.Fallback != "" && rr.Namespace != w.o.Fallback:
 			rr.Namespace = w.o.Fallback
 			rr.Annotations[v1alpha1.AnnotationOrigin] = origin
 			continue

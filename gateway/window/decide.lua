@@ -37,7 +37,9 @@ local function decide(key, item)
     return 'ignored', h
   end
   local over = item.over ~= '' and h.uid == item.over
-  if over or not h.exists then
+  -- A claim that nobody confirmed within the storm's window has lost its slot.
+  local stale = h.exists and h.uid == '' and now - h.claim > call.stormWindow
+  if over or stale or not h.exists then
     local past = 0
     if over and h.storm == '' then past = h.n end
     claim(key, item, past)

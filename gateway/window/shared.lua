@@ -22,7 +22,7 @@ end
 local function load(key)
   sane(key, 'hash')
   local f = redis.call('HMGET', key, 'claim', 'n', 'uid', 'name', 'ns', 'storm', 'last', 'occ', 'del', 'res', 'new')
-  return {exists = f[1] and true or false, n = num(f[2]), uid = f[3] or '', name = f[4] or '', ns = f[5] or '',
+  return {exists = f[1] and true or false, claim = num(f[1]), n = num(f[2]), uid = f[3] or '', name = f[4] or '', ns = f[5] or '',
     storm = f[6] or '', last = num(f[7]), occ = num(f[8]), del = num(f[9]), res = num(f[10]),
     new = num(f[11])}
 end

@@ -92,10 +92,12 @@ func TestServerProcessKeepsOrLosesItsData(t *testing.T) {
 		do   func(ctx context.Context, s *Server) error
 		want string
 	}{
-		"a restart with its data keeps it":           {func(ctx context.Context, s *Server) error { return s.Restart(ctx, true) }, ":5"},
-		"a restart without its data loses it":        {func(ctx context.Context, s *Server) error { return s.Restart(ctx, false) }, ":0"},
-		"a crash loses what was not saved":           {func(ctx context.Context, s *Server) error { return errors.Join(s.Kill(), s.Restart(ctx, true)) }, ":0"},
-		"a restart without data forgets older saves": {func(ctx context.Context, s *Server) error { return errors.Join(s.Restart(ctx, true), s.Restart(ctx, false)) }, ":0"},
+		"a restart with its data keeps it":    {func(ctx context.Context, s *Server) error { return s.Restart(ctx, true) }, ":5"},
+		"a restart without its data loses it": {func(ctx context.Context, s *Server) error { return s.Restart(ctx, false) }, ":0"},
+		"a crash loses what was not saved":    {func(ctx context.Context, s *Server) error { return errors.Join(s.Kill(), s.Restart(ctx, true)) }, ":0"},
+		"a restart without data forgets older saves": {func(ctx context.Context, s *Server) error {
+			return errors.Join(s.Restart(ctx, true), s.Restart(ctx, false))
+		}, ":0"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -13,7 +13,6 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-
 // nothingHere makes sure that no real server can be found: no PATH, an empty cache.
 func nothingHere(t *testing.T) Options {
 	t.Helper()

@@ -19,7 +19,7 @@ import (
 
 // finish takes a world down in the order that leaves nothing unrecorded: stop the senders
 // and the gateways, read what they left, remove it, and look for residue.
-func (w *world) finish(ctx context.Context, clean bool, out *report.Scenario, leaks goleak.Option) error {
+func (w *world) finish(ctx context.Context, clean bool, out *report.Scenario) error {
 	if !clean {
 		w.explainFailure(ctx)
 	}
@@ -32,15 +32,12 @@ func (w *world) finish(ctx context.Context, clean bool, out *report.Scenario, le
 		errs = append(errs, w.sweep(ctx, out))
 	}
 	errs = append(errs, w.releaseProxies(ctx))
-	if err := goleak.Find(leaks); err != nil {
+	if err := goleak.Find(w.leaks); err != nil {
 		errs = append(errs, w.residue(out, "goroutine", err.Error()))
 	}
 	errs = append(errs, w.history.Add(history.Event{End: &history.End{Clean: clean}}), w.close(ctx))
 	return errors.Join(errs...)
 }
-
-// watchGoroutines remembers the goroutines that are there before the scenario.
-func watchGoroutines() goleak.Option { return goleak.IgnoreCurrent() }
 
 func (w *world) residue(out *report.Scenario, kind, what string) error {
 	out.Residue = append(out.Residue, kind+": "+what)
@@ -176,6 +173,10 @@ func (w *world) sweepKeys(ctx context.Context, out *report.Scenario) error {
 // afterwards is the gateway's.
 func (w *world) releaseProxies(ctx context.Context) error {
 	err := errors.Join(w.watch.stop(), w.redisProxy.Close(ctx), w.kubeProxy.Close(ctx), w.redis.Close())
+	if w.ownRedis != nil {
+		err = errors.Join(err, w.ownRedis.Stop(ctx))
+		w.ownRedis = nil
+	}
 	w.http.CloseIdleConnections()
 	w.watch, w.redisProxy, w.kubeProxy = nil, nil, nil
 	w.redis = nil

@@ -43,7 +43,6 @@ func runRound(ctx context.Context, host *Host, s *Scenario, round int, out *repo
 	}
 	roundCtx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	leaks := watchGoroutines()
 	w, err := newWorld(roundCtx, host, s, round)
 	if err != nil {
 		blame(out, err, "setting up the scenario", report.EnvError)
@@ -53,7 +52,7 @@ func runRound(ctx context.Context, host *Host, s *Scenario, round int, out *repo
 	err = w.steps(roundCtx, s, out)
 	cleanCtx, cancelClean := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancelClean()
-	err = errors.Join(err, w.finish(cleanCtx, err == nil, out, leaks))
+	err = errors.Join(err, w.finish(cleanCtx, err == nil, out))
 	if err != nil {
 		blame(out, err, "", report.HarnessError)
 	}

@@ -288,7 +288,7 @@ func (w *world) redisServer(ctx context.Context, what string) error {
 	}
 	switch what {
 	case "stop":
-		return w.ownRedis.Stop(ctx)
+		return w.ownRedis.Kill()
 	default:
 		return w.ownRedis.Restart(ctx, what == "start")
 	}

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/invopop/jsonschema"
@@ -178,7 +179,7 @@ type RedisCommand struct {
 	Command []string `yaml:"command,omitempty" json:"command,omitempty" jsonschema:"minItems=1" jsonschema_description:"For example [SCRIPT, FLUSH]. Needs an own server when it touches the whole server."`
 	// Corrupt turns every key of the scenario whose name ends in this into a plain string.
 	Corrupt string `yaml:"corrupt,omitempty" json:"corrupt,omitempty" jsonschema_description:"Replace each key of the scenario by a value of a wrong type."`
-	Server  string `yaml:"server,omitempty" json:"server,omitempty" jsonschema:"enum=stop,enum=start,enum=restart-empty" jsonschema_description:"Stop or start the scenario's own server."`
+	Server  string `yaml:"server,omitempty" json:"server,omitempty" jsonschema:"enum=stop,enum=start,enum=start-empty" jsonschema_description:"Kill the scenario's own server, or start it again: with what it had saved, or empty."`
 }
 
 // Restart stops every gateway in an orderly way and starts new ones.
@@ -217,7 +218,7 @@ func (d Duration) MarshalYAML() ([]byte, error) { return []byte(time.Duration(d)
 
 // UnmarshalYAML reads the text form.
 func (d *Duration) UnmarshalYAML(b []byte) error {
-	text := trimQuotes(string(b))
+	text := trimQuotes(strings.TrimSpace(string(b)))
 	v, err := time.ParseDuration(text)
 	if err != nil {
 		return fmt.Errorf("%q is not a duration such as 500ms, 2s or 4m59s", text)

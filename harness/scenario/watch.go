@@ -41,6 +41,9 @@ func startWatch(ctx context.Context, w *world) (*watcher, error) {
 
 func (x *watcher) follow(ctx context.Context, stream watch.Interface, log *history.Writer) {
 	for event := range stream.ResultChan() {
+		if ctx.Err() != nil {
+			return // what the client says of a watch that we ended is no news
+		}
 		rr, ok := event.Object.(*v1alpha1.RemediationRequest)
 		if !ok {
 			x.fail(fmt.Errorf("watch of RemediationRequests sent %s %T", event.Type, event.Object))

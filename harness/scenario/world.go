@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"go.uber.org/goleak"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -68,6 +69,8 @@ type world struct {
 	specs      []system.Spec
 	http       *http.Client
 	watch      *watcher
+	// leaks knows the goroutines from before anything that must end with the world.
+	leaks goleak.Option
 
 	answers      *answers
 	kubeCalls    *counter
@@ -147,6 +150,8 @@ func (w *world) connectKubernetes(ctx context.Context) error {
 	if w.watch, err = startWatch(ctx, w); err != nil {
 		return err
 	}
+	// The harness's own connection to the API server outlives the scenario.
+	w.leaks = goleak.IgnoreCurrent()
 	w.kubeProxy, err = fault.NewKubeProxy(ctx, config)
 	if err != nil {
 		return err

@@ -93,7 +93,7 @@ func newRoot() *cobra.Command {
 		return usageError{fmt.Errorf("%w; type: stormproof help", err)}
 	})
 	root.AddCommand(newDoctor(), newUp(), newDown(), newRun(), newLint(), newNew(), newSchema(),
-		newGate(), newJudge(), newReport(), newMutants(), newDemo())
+		newJudge(), newReport(), newMutants())
 	for _, c := range root.Commands() {
 		asUsage(c)
 	}

@@ -48,8 +48,8 @@ func parseStat(raw []byte) ([]string, error) {
 }
 
 // Children returns the ids of the direct children of this process that run the program at
-// path.
-func Children(path string) ([]int, error) {
+// path with an argument that contains marker.
+func Children(path, marker string) ([]int, error) {
 	want, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return nil, fmt.Errorf("resolving %s: %w", path, err)
@@ -70,7 +70,11 @@ func Children(path string) ([]int, error) {
 			continue // it ended meanwhile, or is another's
 		}
 		exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
-		if err == nil && exe == want {
+		if err != nil || exe != want {
+			continue
+		}
+		args, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err == nil && bytes.Contains(args, []byte(marker)) {
 			pids = append(pids, pid)
 		}
 	}

@@ -22,16 +22,16 @@ func startTime(pid int) (string, error) {
 }
 
 // Children returns the ids of the direct children of this process that run the program at
-// path.
-func Children(path string) ([]int, error) {
-	out, err := exec.Command("ps", "-axo", "pid=,ppid=,comm=").Output()
+// path with an argument that contains marker.
+func Children(path, marker string) ([]int, error) {
+	out, err := exec.Command("ps", "-axo", "pid=,ppid=,command=").Output()
 	if err != nil {
 		return nil, fmt.Errorf("listing processes: %w", err)
 	}
 	var pids []int
 	for line := range strings.Lines(string(out)) {
 		f := strings.Fields(line)
-		if len(f) < 3 || f[1] != strconv.Itoa(os.Getpid()) || filepath.Base(f[2]) != filepath.Base(path) {
+		if len(f) < 3 || f[1] != strconv.Itoa(os.Getpid()) || filepath.Base(f[2]) != filepath.Base(path) || !strings.Contains(line, marker) {
 			continue
 		}
 		if pid, err := strconv.Atoi(f[0]); err == nil {

@@ -43,7 +43,7 @@ func helperGuarded() {
 	if err := cmd.Start(); err != nil {
 		report(0, err)
 	}
-	pids, err := Children("/bin/sleep")
+	pids, err := Children("/bin/sleep", "300")
 	if err != nil || len(pids) != 1 {
 		report(0, fmt.Errorf("children %v: %w", pids, err))
 	}
@@ -189,10 +189,13 @@ func TestChildrenFindsOnlyChildrenThatRunTheProgram(t *testing.T) {
 	p, err := Start(t.Context(), Spec{Path: "/bin/sleep", Args: []string{"300"}})
 	g.Expect(err).NotTo(HaveOccurred())
 	defer p.Kill()
-	found, err := Children("/bin/sleep")
+	found, err := Children("/bin/sleep", "300")
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(found).To(ContainElement(p.PID()))
-	found, err = Children("/bin/cat")
+	found, err = Children("/bin/sleep", "400")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(found).To(BeEmpty())
+	found, err = Children("/bin/cat", "")
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(found).To(BeEmpty())
 }

@@ -26,15 +26,16 @@ SP.charts.level = (value, label, dash, color) => (u) => {
   c.restore();
 };
 
-// pinned writes a label beside a point, and keeps it inside the chart.
-SP.charts.pin = (u, x, y, label, color) => {
+// pin writes a label beside a point, and keeps it inside the chart.
+SP.charts.pin = (u, x, y, label, color, below) => {
   const c = u.ctx;
   const [px, py] = [u.valToPos(x, 'x', true), u.valToPos(y, 'y', true)];
   c.save();
+  c.textAlign = 'left';
   c.font = `600 ${12 * devicePixelRatio}px system-ui, sans-serif`;
   const w = c.measureText(label).width;
   const at = Math.min(Math.max(px - w / 2, u.bbox.left + 4), u.bbox.left + u.bbox.width - w - 4);
-  const above = py - u.bbox.top > 24 * devicePixelRatio;
+  const above = !below && py - u.bbox.top > 24 * devicePixelRatio;
   c.fillStyle = SP.color(color);
   c.textBaseline = above ? 'bottom' : 'top';
   c.fillText(label, at, py + (above ? -9 : 9) * devicePixelRatio);
@@ -74,8 +75,11 @@ SP.charts.runs = () => {
       options: {
         scales: { x: { time: false, range: [0.5, runs.length + 0.5] }, y: { range: SP.charts.rateScale([...rates, bar]) } },
         axes: [SP.charts.axis({ splits: () => x.filter((v) => runs.length <= 10 || v % 5 === 0 || v === 1), values: (_, v) => v.map((t) => (runs.length <= 4 ? `run ${t}` : t)), grid: { show: false } }), SP.charts.rateAxis()],
-        series: [{}, { stroke: SP.color('accent'), fill: SP.color('accent'), paths: uPlot.paths.bars({ size: [0.5, 56] }), points: { show: false } }],
-        hooks: { draw: [SP.charts.level(target, `target ${target} %`, [], 'ink'), SP.charts.level(bar, `bar ${bar} %`, [5, 4], 'muted')] },
+        series: [{}, { stroke: SP.color('accent'), width: 1, dash: [2, 4], points: { show: true, size: 11, fill: SP.color('accent'), stroke: SP.color('accent') } }],
+        hooks: {
+          draw: [SP.charts.level(target, `target ${target} %`, [], 'ink'), SP.charts.level(bar, `bar ${bar} %`, [5, 4], 'muted'),
+            (u) => { if (runs.length <= 6) rates.forEach((r, i) => SP.charts.pin(u, i + 1, Math.min(r, target - 2), `${runs[i].passed}/${runs[i].total}`, 'ink', true)); }],
+        },
       },
     }));
 };
@@ -98,7 +102,7 @@ SP.charts.trend = () => {
         hooks: {
           draw: [SP.charts.level(target, `target ${target} %`, [], 'ink'), (u) => {
             SP.charts.pin(u, 0, rates[0], `${trend[0].passed}/${trend[0].total}`, 'ink');
-            if (last > 0 && rates[last] < 99.9) SP.charts.pin(u, last, rates[last] - 4, `${trend[last].passed}/${trend[last].total}`, 'ink');
+            if (last > 0) SP.charts.pin(u, last, rates[last], `${trend[last].passed}/${trend[last].total}`, 'ink', true);
           }],
         },
       },

@@ -29,6 +29,7 @@ SP.timeline = (result, width) => {
     const after = left + 4 < width * 0.6;
     svg.append(SP.svg('text', { class: 'label', x: after ? left + 4 : right - 4, y: 20 + 16 * i, 'text-anchor': after ? 'start' : 'end' }, cut(`fault: ${f.label}`, after ? width - left : right)));
   });
+  advances.forEach((a) => svg.append(SP.svg('line', { class: 'advance', x1: x(a.at), x2: x(a.at), y1: top, y2: rows + 30 }, SP.svg('title', {}, a.label))));
   steps.forEach((s, i) => {
     const y = top + 32 * i;
     svg.append(SP.svg('line', { class: 'rail', x1: pad, x2: width - pad, y1: y + 24, y2: y + 24 }));
@@ -37,7 +38,6 @@ SP.timeline = (result, width) => {
     svg.append(SP.svg('text', { class: 'label', x: pad, y: y + 14 }, cut(`${s.bad ? '✗ ' : ''}${i + 1}. ${s.name}`, width - 90)));
     svg.append(SP.svg('text', { class: 'soft', x: width - pad, y: y + 14, 'text-anchor': 'end' }, SP.seconds(s.took / 1000)));
   });
-  advances.forEach((a) => svg.append(SP.svg('line', { class: 'advance', x1: x(a.at), x2: x(a.at), y1: top, y2: rows + 30 }, SP.svg('title', {}, a.label))));
   requests.forEach((r) => svg.append(SP.timelineRequest(r, x(r.at), rows + 12)));
   if (requests.length) {
     const refused = requests.filter((r) => !r.ok).length;

@@ -1,0 +1,140 @@
+package environment
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+
+	"github.com/stormproof/stormproof/harness/cluster"
+	"github.com/stormproof/stormproof/harness/internal/binaries"
+)
+
+// State of a part of the machine.
+type State string
+
+// The states. Degraded works, with less.
+const (
+	OK       State = "ok"
+	Degraded State = "degraded"
+	Missing  State = "missing"
+)
+
+// Finding is what Doctor says about one part.
+type Finding struct {
+	Part  string
+	State State
+	// What is there, Why it matters, and the command that fixes it; the last two may be "".
+	What, Why, Fix string
+}
+
+// Facts is what Doctor looks at, so that what it concludes can be tested without a machine.
+type Facts struct {
+	Go, CC, Git, Redis, Chromium string
+	// ControlPlane and Alertmanager are folders or files in the cache, "" when not there.
+	ControlPlane, Alertmanager, RedisCached string
+	// Apt says that Debian's package tools are there.
+	Apt    bool
+	Cache  string
+	FreeMB int
+}
+
+// needMB is what building the control plane takes, Go's build cache included.
+const needMB = 4000
+
+// Doctor looks at the machine.
+func Doctor(_ context.Context, o Options) []Finding { return Diagnose(probe(o)) }
+
+func probe(o Options) Facts {
+	which := func(names ...string) string {
+		for _, n := range names {
+			if p, err := exec.LookPath(n); err == nil {
+				return p
+			}
+		}
+		return ""
+	}
+	f := Facts{Go: which("go"), CC: which("gcc", "clang"), Git: which("git"), Redis: which("redis-server"),
+		Chromium: which("chromium", "chromium-browser", "google-chrome"), Apt: which("apt-get") != "" && which("dpkg-deb") != "", Cache: o.CacheDir}
+	if f.Cache == "" {
+		f.Cache, _ = binaries.DefaultCacheDir() // unknown shows as an empty folder below
+	}
+	if dir := os.Getenv("KUBEBUILDER_ASSETS"); dir != "" {
+		f.ControlPlane = dir
+	} else if dir, err := cluster.Cached(f.Cache); err == nil {
+		f.ControlPlane = dir
+	}
+	if r, err := binaries.AlertmanagerRecipe(); err == nil {
+		if dir, err := r.Dir(f.Cache); err == nil && r.Cached(dir) {
+			f.Alertmanager = dir
+		}
+	}
+	if u, found, err := binaries.DebianCached(f.Cache, "redis-server", "redis-server"); err == nil && found {
+		f.RedisCached = u.Program
+	}
+	if err := os.MkdirAll(f.Cache, 0o755); err == nil {
+		f.FreeMB, _ = binaries.FreeMB(f.Cache) // 0 where it cannot be asked: said as too little
+	}
+	return f
+}
+
+// Diagnose concludes from the facts.
+func Diagnose(f Facts) []Finding {
+	return []Finding{
+		tool("go", f.Go, Missing, "nothing can be built", "install Go from https://go.dev/dl"),
+		tool("git", f.Git, Degraded, "reports cannot name the commit", "apt-get install git"),
+		tool("C compiler", f.CC, Degraded, "no race detector; the gate demands it", "apt-get install gcc libc6-dev"),
+		controlPlane(f),
+		redisServer(f),
+		alertmanager(f),
+		disk(f),
+		tool("chromium", f.Chromium, Degraded, "only make test-dashboard needs it", "apt-get install chromium"),
+	}
+}
+
+func tool(part, path string, without State, why, fix string) Finding {
+	if path != "" {
+		return Finding{Part: part, State: OK, What: path}
+	}
+	return Finding{Part: part, State: without, What: "not on PATH", Why: why, Fix: fix}
+}
+
+func controlPlane(f Facts) Finding {
+	switch {
+	case f.ControlPlane != "":
+		return Finding{Part: "control plane", State: OK, What: f.ControlPlane}
+	case f.Go == "":
+		return Finding{Part: "control plane", State: Missing, What: "neither in the cache nor can it be built", Fix: "install Go, or set KUBEBUILDER_ASSETS"}
+	}
+	return Finding{Part: "control plane", State: OK, What: "not there yet",
+		Why: "the first run downloads it, or else compiles it from Go modules: about 5 minutes, once"}
+}
+
+func redisServer(f Facts) Finding {
+	switch {
+	case f.Redis != "":
+		return Finding{Part: "redis-server", State: OK, What: f.Redis}
+	case f.RedisCached != "":
+		return Finding{Part: "redis-server", State: OK, What: f.RedisCached}
+	case f.Apt:
+		return Finding{Part: "redis-server", State: OK, What: "not there yet", Why: "the first run unpacks Debian's package into the cache; nothing is installed"}
+	}
+	return Finding{Part: "redis-server", State: Degraded, What: "only the embedded server", Why: "scenarios that need a real server fail",
+		Fix: "install Redis with your system's package manager"}
+}
+
+func alertmanager(f Facts) Finding {
+	if f.Alertmanager != "" {
+		return Finding{Part: "alertmanager", State: OK, What: f.Alertmanager}
+	}
+	return Finding{Part: "alertmanager", State: OK, What: "not there yet", Why: "the first run that needs it compiles it from its Go module, about a minute, once"}
+}
+
+func disk(f Facts) Finding {
+	what := fmt.Sprintf("%d MB free at %s", f.FreeMB, f.Cache)
+	if f.FreeMB < needMB && f.ControlPlane == "" {
+		return Finding{Part: "disk", State: Missing, What: what, Why: fmt.Sprintf("building the control plane takes about %d MB", needMB),
+			Fix: "free some space, or set XDG_CACHE_HOME to a larger disk"}
+	}
+	return Finding{Part: "disk", State: OK, What: what}
+}
