@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
+	"os/signal"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,7 +17,26 @@ import (
 	"github.com/stormproof/stormproof/harness/report"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// hangEnv makes the test binary play an etcd that never becomes healthy; its value is a file
+// to make once it runs.
+const hangEnv = "STORMPROOF_CLUSTER_TEST_HANG"
+
+func TestMain(m *testing.M) {
+	up := os.Getenv(hangEnv)
+	if up == "" {
+		goleak.VerifyTestMain(m)
+		return
+	}
+	if slices.Contains(os.Args, "--help") {
+		return // envtest asks for the flags first
+	}
+	if err := os.WriteFile(up, nil, 0o600); err != nil {
+		os.Exit(1)
+	}
+	end := make(chan os.Signal, 1)
+	signal.Notify(end, os.Interrupt)
+	<-end
+}
 
 // fakeLadder has the kinds that are named, and refuses the others.
 func fakeLadder(there ...string) ladder {

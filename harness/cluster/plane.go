@@ -93,7 +93,7 @@ func (p *plane) configure(programs string) *envtest.ControlPlane {
 		StartTimeout: componentTimeout, StopTimeout: componentTimeout,
 		Out: p.logs[1], Err: p.logs[1],
 	}
-	api.SecureServing.ListenAddr = envtest.ListenAddr{Address: "127.0.0.1", Port: strconv.Itoa(p.ports[2].Number)}
+	api.ListenAddr = envtest.ListenAddr{Address: "127.0.0.1", Port: strconv.Itoa(p.ports[2].Number)}
 	return &envtest.ControlPlane{Etcd: etcd, APIServer: api}
 }
 

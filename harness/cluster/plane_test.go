@@ -9,8 +9,6 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
-
-	"github.com/stormproof/stormproof/harness/internal/process"
 )
 
 // fakePrograms writes an etcd and a kube-apiserver that do what the scripts say.
@@ -43,25 +41,24 @@ func TestControlPlaneThatDoesNotStartIsTriedAgainOpenly(t *testing.T) {
 
 func TestControlPlaneThatHangsEndsWithTheContext(t *testing.T) {
 	g := NewWithT(t)
-	dir := t.TempDir()
-	// A program of its own, so that it can be told from other children of this test.
-	sleep, err := os.ReadFile("/bin/sleep")
+	exe, err := os.Executable()
 	g.Expect(err).NotTo(HaveOccurred())
-	programs := fakePrograms(t, "", "exit 1")
-	hang := filepath.Join(programs, "hang")
-	g.Expect(os.WriteFile(hang, sleep, 0o755)).To(Succeed())
-	script := `[ "$1" = --help ] || { touch "` + dir + `/up"; exec ` + hang + ` 300; }`
-	g.Expect(os.WriteFile(filepath.Join(programs, etcdProgram), []byte("#!/bin/sh\n"+script+"\n"), 0o755)).To(Succeed())
+	dir, programs := t.TempDir(), t.TempDir()
+	for _, name := range []string{etcdProgram, apiServerProgram} {
+		g.Expect(os.Symlink(exe, filepath.Join(programs, name))).To(Succeed())
+	}
+	up := filepath.Join(dir, "up")
+	t.Setenv(hangEnv, up)
 
 	ctx, cancel := context.WithCancel(t.Context())
 	p, err := newPlane(dir, programs)
 	g.Expect(err).NotTo(HaveOccurred())
-	p.control.Etcd.Path = filepath.Join(programs, etcdProgram)
 	done := make(chan error, 1)
 	go func() { done <- p.start(ctx) }()
-	g.Eventually(filepath.Join(dir, "up"), "5s", "5ms").Should(BeAnExistingFile())
+	g.Eventually(up, "5s", "5ms").Should(BeAnExistingFile())
+	g.Expect(p.children()).To(HaveLen(2), "etcd is found, under both names of the one program here")
 	cancel()
 	g.Eventually(done, "10s").Should(Receive(HaveOccurred()))
-	g.Eventually(func() ([]int, error) { return process.Children(hang, "300") }, "5s", "5ms").Should(BeEmpty())
+	g.Eventually(p.children, "5s", "5ms").Should(BeEmpty())
 	g.Expect(p.stop()).To(Succeed(), "a second stop does nothing")
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -123,6 +124,9 @@ func (c *common) environment(cmd *cobra.Command, dir string) environment.Options
 	return environment.Options{Cluster: c.cluster, Redis: c.redis, Kubeconfig: c.kubeconfig,
 		Dir: filepath.Join(dir, "environment"), Out: cmd.ErrOrStderr()}
 }
+
+// newHTTPClient is a client with connections of its own.
+func newHTTPClient() *http.Client { return &http.Client{Transport: &http.Transport{}} }
 
 // runFolder makes a new folder under the output folder, named by time.
 func (c *common) runFolder(now time.Time) (string, error) {

@@ -42,6 +42,19 @@ func newReport() *cobra.Command {
 			return report.Write(args[0], r)
 		},
 	})
+	cmd.AddCommand(&cobra.Command{
+		Use:   "totals DIR",
+		Short: "Print the totals of a saved report in one plain line",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := report.Load(args[0])
+			if err != nil {
+				return usageError{err}
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%d passed, %d failed\n", r.Totals.Passed, r.Totals.Failed+r.Totals.Skipped)
+			return nil
+		},
+	})
 	for _, sub := range cmd.Commands() {
 		asUsage(sub)
 	}

@@ -117,21 +117,26 @@ func newSession(cmd *cobra.Command, c *common, list []*scenario.Scenario) (*sess
 	if s.dir, err = c.runFolder(s.started); err != nil {
 		return nil, err
 	}
-	o := c.environment(cmd, s.dir)
-	if needsAlertmanager(list) {
+	return s, s.up(cmd)
+}
+
+// up starts the environment.
+func (s *session) up(cmd *cobra.Command) (err error) {
+	o := s.c.environment(cmd, s.dir)
+	if needsAlertmanager(s.list) {
 		if s.alertmanager, err = binaries.Alertmanager(cmd.Context(), o.CacheDir, o.Out); err != nil {
-			return nil, environment.Unavailable("Alertmanager", err)
+			return environment.Unavailable("Alertmanager", err)
 		}
 	}
 	if s.env, err = environment.Up(cmd.Context(), o); err != nil {
-		return nil, err
+		return err
 	}
 	s.description = filepath.Join(s.dir, "environment.json")
 	if err := s.env.Describe().Write(s.description); err != nil {
-		return nil, errors.Join(err, s.close(cmd.Context()))
+		return errors.Join(err, s.close(cmd.Context()))
 	}
 	s.facts = environmentFacts(cmd.Context(), s.env.Describe())
-	return s, nil
+	return nil
 }
 
 func needsAlertmanager(list []*scenario.Scenario) bool {

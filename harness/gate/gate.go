@@ -1,0 +1,227 @@
+// Package gate decides whether a tree may go on: unit tests, lint and consecutive runs of
+// the catalogue, each against a criterion written in ci/gate.yaml.
+//
+// Evaluate is pure: evidence in, verdict out. A criterion without evidence fails; nothing is
+// green by absence. The gate is honest about what three green runs are worth: FlakeOf gives
+// the bound that the kept history of this tree supports, and how many runs are still missing
+// for a better one.
+package gate
+
+import (
+	"bytes"
+	_ "embed" // the default criteria
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/stormproof/stormproof/harness/report"
+)
+
+// Criteria are what the gate demands.
+type Criteria struct {
+	// UnitRuns and IntegrationRuns are how many consecutive green runs.
+	UnitRuns        int `yaml:"unit_runs"`
+	IntegrationRuns int `yaml:"integration_runs"`
+	// LintIssues is the most allowed.
+	LintIssues int `yaml:"lint_issues"`
+	// PassRate in percent, over all integration runs.
+	PassRate float64 `yaml:"pass_rate"`
+	// Skipped is the most skipped tests allowed; Forbidden the most markers of skipped,
+	// pending or focused tests in the code.
+	Skipped   int `yaml:"skipped"`
+	Forbidden int `yaml:"skipped_pending_focused_in_code"`
+	// Residue is the most scenarios that left something behind.
+	Residue int `yaml:"residue"`
+	// StartRetries of the control plane.
+	StartRetries int `yaml:"start_retries"`
+	// Race demands the race detector.
+	Race bool `yaml:"race"`
+	// FaultsApplied demands that every armed fault hit something.
+	FaultsApplied bool `yaml:"faults_applied"`
+	// PromisesJudged must be judged in every scenario.
+	PromisesJudged []string `yaml:"promises_judged"`
+	// CatalogueComplete demands that every selected scenario ran in every run.
+	CatalogueComplete bool `yaml:"catalogue_complete"`
+}
+
+//go:embed gate.yaml
+var defaults []byte
+
+// Load reads criteria; "" gives the defaults.
+func Load(path string) (Criteria, error) {
+	b, name := defaults, "the built-in criteria"
+	if path != "" {
+		var err error
+		if b, err = os.ReadFile(path); err != nil {
+			return Criteria{}, fmt.Errorf("reading the gate's criteria: %w", err)
+		}
+		name = path
+	}
+	var c Criteria
+	if err := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict()).Decode(&c); err != nil {
+		var at yaml.Error
+		if errors.As(err, &at) && at.GetToken() != nil {
+			return c, fmt.Errorf("%s:%d:%d: %s", name, at.GetToken().Position.Line, at.GetToken().Position.Column, at.GetMessage())
+		}
+		return c, fmt.Errorf("reading %s: %w", name, err)
+	}
+	return c, nil
+}
+
+// UnitRun is one run of all unit tests.
+type UnitRun struct {
+	Seed                    int64
+	Passed, Failed, Skipped int
+	// Error says why the run itself did not work; "" normally.
+	Error string
+}
+
+// Lint is what the linter said.
+type Lint struct {
+	// Ran is false when it could not run at all.
+	Ran    bool
+	Issues int
+}
+
+// Evidence is all that the verdict rests on.
+type Evidence struct {
+	Unit []UnitRun
+	Lint Lint
+	// Scanned says that the code was searched for skipped, pending and focused tests;
+	// Forbidden lists what was found, as file:line.
+	Scanned   bool
+	Forbidden []string
+	// Report holds the integration runs.
+	Report report.Report
+}
+
+// Evaluate decides.
+func Evaluate(c Criteria, e Evidence) report.Gate {
+	g := report.Gate{Verdict: "pass"}
+	add := func(name, want, got string, pass bool) {
+		g.Criteria = append(g.Criteria, report.Criterion{Name: name, Want: want, Got: got, Pass: pass})
+		if !pass {
+			g.Verdict = "fail"
+		}
+	}
+	unit(c, e, add)
+	switch {
+	case !e.Lint.Ran:
+		add("lint", atMostText(c.LintIssues, "issues"), "no evidence", false)
+	default:
+		add("lint", atMostText(c.LintIssues, "issues"), count(e.Lint.Issues, "issue"), e.Lint.Issues <= c.LintIssues)
+	}
+	if !e.Scanned {
+		add("skipped, pending, focused in code", strconv.Itoa(c.Forbidden), "no evidence", false)
+	} else {
+		got := strconv.Itoa(len(e.Forbidden))
+		if len(e.Forbidden) > 0 {
+			got += ": " + e.Forbidden[0]
+		}
+		add("skipped, pending, focused in code", strconv.Itoa(c.Forbidden), got, len(e.Forbidden) <= c.Forbidden)
+	}
+	integration(c, e.Report, add)
+	return g
+}
+
+type adder func(name, want, got string, pass bool)
+
+func unit(c Criteria, e Evidence, add adder) {
+	green, passed, skipped, first := 0, 0, 0, ""
+	for _, u := range e.Unit {
+		if u.Error == "" && u.Failed == 0 && u.Passed > 0 {
+			green++
+			passed = u.Passed
+		} else if first == "" {
+			first = fmt.Sprintf(" (%d failed %s)", u.Failed, u.Error)
+		}
+		skipped += u.Skipped
+	}
+	add("unit tests", fmt.Sprintf("%d green runs", c.UnitRuns), fmt.Sprintf("%d of %d, %d tests each%s", green, len(e.Unit), passed, first),
+		green == len(e.Unit) && green >= c.UnitRuns)
+	add("unit tests skipped", atMostText(c.Skipped, "tests"), count(skipped, "test"), len(e.Unit) > 0 && skipped <= c.Skipped)
+}
+
+func integration(c Criteria, r report.Report, add adder) {
+	seeds := map[int64]bool{}
+	green := 0
+	for _, run := range r.Runs {
+		seeds[run.Seed] = true
+		if greenRun(run) {
+			green++
+		}
+	}
+	add("integration runs", fmt.Sprintf("%d green, different seeds", c.IntegrationRuns),
+		fmt.Sprintf("%d of %d green, %d seeds", green, len(r.Runs), len(seeds)),
+		green == len(r.Runs) && green >= c.IntegrationRuns && len(seeds) == len(r.Runs))
+	rate := 0.0
+	if r.Totals.Scenarios > 0 {
+		rate = 100 * float64(r.Totals.Passed) / float64(r.Totals.Scenarios)
+	}
+	add("pass rate", fmt.Sprintf("%.1f %%", c.PassRate), fmt.Sprintf("%.1f %%", rate), r.Totals.Scenarios > 0 && rate >= c.PassRate)
+	add("scenarios skipped", strconv.Itoa(c.Skipped), strconv.Itoa(r.Totals.Skipped), r.Totals.Skipped <= c.Skipped && r.Totals.Scenarios > 0)
+	if c.CatalogueComplete {
+		add("catalogue complete", strconv.Itoa(r.Totals.Expected)+" executions", strconv.Itoa(r.Totals.Scenarios),
+			r.Totals.Expected > 0 && r.Totals.Scenarios == r.Totals.Expected)
+	}
+	residue, idle, unjudged := survey(c, r)
+	add("residue", strconv.Itoa(c.Residue), strconv.Itoa(residue), residue <= c.Residue && r.Totals.Scenarios > 0)
+	if c.FaultsApplied {
+		add("faults applied", "all", fmt.Sprintf("%d idle", len(idle)), len(idle) == 0 && r.Totals.Scenarios > 0)
+	}
+	got := "all"
+	if len(unjudged) > 0 {
+		got = "missing in " + unjudged[0]
+	}
+	add("promises judged", strings.Join(c.PromisesJudged, " "), got, len(unjudged) == 0 && r.Totals.Scenarios > 0)
+	add("control plane restarts", strconv.Itoa(c.StartRetries), strconv.Itoa(r.Environment.StartRetries), r.Environment.StartRetries <= c.StartRetries)
+	if c.Race {
+		add("race detector", "on", map[bool]string{true: "on", false: "off: install a C compiler"}[r.Environment.Race], r.Environment.Race)
+	}
+}
+
+// survey collects what single scenarios say.
+func survey(c Criteria, r report.Report) (residue int, idle, unjudged []string) {
+	for _, run := range r.Runs {
+		for _, s := range run.Scenarios {
+			if len(s.Residue) > 0 {
+				residue++
+			}
+			for _, f := range s.Faults {
+				if f.Applied == 0 {
+					idle = append(idle, s.ID+" "+f.ID)
+				}
+			}
+			if slices.ContainsFunc(c.PromisesJudged, func(p string) bool { return s.Promises[p] != "pass" && s.Promises[p] != "fail" }) {
+				unjudged = append(unjudged, s.ID)
+			}
+		}
+	}
+	return residue, idle, unjudged
+}
+
+func greenRun(run report.Run) bool {
+	if run.Error != "" || len(run.Scenarios) == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(run.Scenarios, func(s report.Scenario) bool { return s.Status != report.Passed })
+}
+
+func atMostText(n int, what string) string {
+	if n == 0 {
+		return "no " + what
+	}
+	return fmt.Sprintf("at most %d %s", n, what)
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
