@@ -41,18 +41,9 @@ type child struct {
 }
 
 func startProcess(ctx context.Context, opt Options) (*Server, error) {
-	binary, reason := Binary{}, "its program was given"
-	if opt.Binary != nil {
-		binary = *opt.Binary
-	} else {
-		var err error
-		if binary, reason, err = Find(ctx, opt); err != nil {
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
-			return nil, &ErrUnavailable{What: "redis", Reason: "no redis-server on PATH, in the cache, or from Debian's package",
-				Fix: installHint, Err: err}
-		}
+	binary, reason, err := choose(ctx, opt)
+	if err != nil {
+		return nil, err
 	}
 	port, err := process.ReservePort()
 	if err != nil {
@@ -68,6 +59,19 @@ func startProcess(ctx context.Context, opt Options) (*Server, error) {
 	}
 	return &Server{Addr: port.Addr(), Password: opt.Password, Kind: Process, Binary: binary, engine: c,
 		Choice: report.Choice{Part: "redis", Chosen: "process (redis-server " + binary.Version + ")", Reason: reason}}, nil
+}
+
+// choose is the program that was given, else the best that can be found.
+func choose(ctx context.Context, opt Options) (Binary, string, error) {
+	if opt.Binary != nil {
+		return *opt.Binary, "its program was given", nil
+	}
+	binary, reason, err := Find(ctx, opt)
+	if err != nil && ctx.Err() == nil {
+		err = &ErrUnavailable{What: "redis", Reason: "no redis-server on PATH, in the cache, or from Debian's package",
+			Fix: installHint, Err: err}
+	}
+	return binary, reason, err
 }
 
 // open makes the server's folder, its configuration and its log. The password goes into a

@@ -80,7 +80,7 @@ func startStandIn(ctx context.Context, t *testing.T, dir string) *Server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.Stop(context.Background()); err != nil {
+		if err := s.Stop(context.WithoutCancel(ctx)); err != nil {
 			t.Error(err)
 		}
 	})
