@@ -78,13 +78,13 @@ func browser(t *testing.T) context.Context {
 		stop()
 	})
 	// The browser lives as long as the context of its first use, so the deadline comes after.
-	do(t, ctx, chromedp.Navigate("about:blank"))
+	do(ctx, t, chromedp.Navigate("about:blank"))
 	timed, expire := context.WithTimeout(ctx, time.Minute)
 	t.Cleanup(expire)
 	return timed
 }
 
-func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {
+func do(ctx context.Context, t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
 	if err := chromedp.Do(ctx, steps...); err != nil {
 		t.Fatalf("driving the browser: %v", err)
@@ -92,7 +92,7 @@ func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Voi
 }
 
 // open shows the page of a report in a window of the given size and colour scheme.
-func open(t *testing.T, ctx context.Context, r report.Report, width, height int64, scheme, hash string) *watched {
+func open(ctx context.Context, t *testing.T, r report.Report, width, height int64, scheme, hash string) *watched {
 	t.Helper()
 	dir := t.TempDir()
 	if err := report.Write(dir, r); err != nil {
@@ -102,17 +102,17 @@ func open(t *testing.T, ctx context.Context, r report.Report, width, height int6
 	if err := chromedp.Listen(ctx, w.listen); err != nil {
 		t.Fatalf("listening to the page: %v", err)
 	}
-	call(t, ctx, network.Enable, network.EnableParams{})
-	call(t, ctx, log.Enable, cdp.Empty{})
-	call(t, ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1, Mobile: width < 600})
-	call(t, ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+	call(ctx, t, network.Enable, network.EnableParams{})
+	call(ctx, t, log.Enable, cdp.Empty{})
+	call(ctx, t, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1, Mobile: width < 600})
+	call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
 		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
 	}})
-	do(t, ctx, chromedp.Navigate("file://"+filepath.Join(dir, report.HTMLFile)+hash), chromedp.WaitReady(chromedp.CSS("#rows tr")))
+	do(ctx, t, chromedp.Navigate("file://"+filepath.Join(dir, report.HTMLFile)+hash), chromedp.WaitReady(chromedp.CSS("#rows tr")))
 	return w
 }
 
-func call[P, R any](t *testing.T, ctx context.Context, cmd cdp.Command[P, R], params P) {
+func call[P, R any](ctx context.Context, t *testing.T, cmd cdp.Command[P, R], params P) {
 	t.Helper()
 	if _, err := chromedp.Call(ctx, cmd, params); err != nil {
 		t.Fatalf("setting the page up: %v", err)
@@ -131,7 +131,7 @@ func (w *watched) check(t *testing.T) {
 	}
 }
 
-func eval[T any](t *testing.T, ctx context.Context, script string) T {
+func eval[T any](ctx context.Context, t *testing.T, script string) T {
 	t.Helper()
 	out, err := chromedp.Run(ctx, chromedp.Evaluate[T](script))
 	if err != nil {
@@ -140,7 +140,7 @@ func eval[T any](t *testing.T, ctx context.Context, script string) T {
 	return out
 }
 
-func shot(t *testing.T, ctx context.Context, name string, full bool) {
+func shot(ctx context.Context, t *testing.T, name string, full bool) {
 	t.Helper()
 	if *shots == "" {
 		return
@@ -162,21 +162,21 @@ func TestDashboardRendersWithoutComplaintOrNetwork(t *testing.T) {
 	for name, red := range map[string]bool{"green": false, "red": true} {
 		t.Run(name, func(t *testing.T) {
 			ctx := browser(t)
-			w := open(t, ctx, sampleReport(6, 3, red), 1280, 900, "light", "")
-			if n := eval[int](t, ctx, `document.querySelectorAll('canvas').length`); n != 4 {
+			w := open(ctx, t, sampleReport(6, 3, red), 1280, 900, "light", "")
+			if n := eval[int](ctx, t, `document.querySelectorAll('canvas').length`); n != 4 {
 				t.Errorf("%d charts were drawn, want 4", n)
 			}
-			if n := eval[int](t, ctx, `document.querySelectorAll('#heat .cell').length`); n != 90 {
+			if n := eval[int](ctx, t, `document.querySelectorAll('#heat .cell').length`); n != 90 {
 				t.Errorf("the map has %d cells, want 30 scenarios x 3 runs", n)
 			}
 			want := map[bool]string{false: "PASS", true: "FAIL"}[red]
-			if got := eval[string](t, ctx, `document.getElementById('word').textContent`); !strings.Contains(got, want) {
+			if got := eval[string](ctx, t, `document.getElementById('word').textContent`); !strings.Contains(got, want) {
 				t.Errorf("the banner says %q, want %s", got, want)
 			}
-			if title := eval[string](t, ctx, `document.title`); strings.Contains(title, "broken out") {
+			if title := eval[string](ctx, t, `document.title`); strings.Contains(title, "broken out") {
 				t.Error("text of a scenario ran as a script")
 			}
-			shot(t, ctx, name+"-light", true)
+			shot(ctx, t, name+"-light", true)
 			w.check(t)
 		})
 	}
@@ -184,16 +184,16 @@ func TestDashboardRendersWithoutComplaintOrNetwork(t *testing.T) {
 
 func TestDashboardFilterNarrowsTheList(t *testing.T) {
 	ctx := browser(t)
-	w := open(t, ctx, sampleReport(6, 3, true), 1280, 900, "light", "")
-	do(t, ctx, chromedp.SendKeys(chromedp.CSS("#f-text"), "failover"))
+	w := open(ctx, t, sampleReport(6, 3, true), 1280, 900, "light", "")
+	do(ctx, t, chromedp.SendKeys(chromedp.CSS("#f-text"), "failover"))
 	rows := `[...document.querySelectorAll('#rows tr')].map((r) => r.dataset.id).join(' ')`
-	if got := eval[string](t, ctx, rows); got != "RED-02" {
+	if got := eval[string](ctx, t, rows); got != "RED-02" {
 		t.Errorf("searching for failover lists %q, want RED-02", got)
 	}
 	choose := `(() => { const t = document.getElementById('f-text'); t.value = ''; const s = document.getElementById('f-status');
 		s.value = 'inconclusive'; s.dispatchEvent(new Event('input', { bubbles: true })); return true; })()`
-	eval[bool](t, ctx, choose)
-	if got := eval[string](t, ctx, rows); got != "KUB-05" {
+	eval[bool](ctx, t, choose)
+	if got := eval[string](ctx, t, rows); got != "KUB-05" {
 		t.Errorf("the status inconclusive lists %q, want KUB-05", got)
 	}
 	w.check(t)
@@ -201,21 +201,21 @@ func TestDashboardFilterNarrowsTheList(t *testing.T) {
 
 func TestDashboardDeepLinkOpensTheDetailAndEscapeClosesIt(t *testing.T) {
 	ctx := browser(t)
-	w := open(t, ctx, sampleReport(6, 3, true), 1280, 900, "light", "#id=STO-02")
-	if got := eval[string](t, ctx, `document.getElementById('detail').open ? document.getElementById('d-title').textContent : 'closed'`); !strings.HasPrefix(got, "STO-02") {
+	w := open(ctx, t, sampleReport(6, 3, true), 1280, 900, "light", "#id=STO-02")
+	if got := eval[string](ctx, t, `document.getElementById('detail').open ? document.getElementById('d-title').textContent : 'closed'`); !strings.HasPrefix(got, "STO-02") {
 		t.Errorf("the detail shows %q, want STO-02", got)
 	}
-	body := eval[string](t, ctx, `document.getElementById('d-body').textContent`)
+	body := eval[string](ctx, t, `document.getElementById('d-body').textContent`)
 	for _, want := range []string{"2 storm objects", "P3 Storms are bounded: broken", "--seed 7331000000000098", "failures/STO-02/2/history.jsonl", "</script>"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the detail lacks %q", want)
 		}
 	}
-	if n := eval[int](t, ctx, `document.querySelectorAll('#d-body svg.timeline .step').length`); n != 6 {
+	if n := eval[int](ctx, t, `document.querySelectorAll('#d-body svg.timeline .step').length`); n != 6 {
 		t.Errorf("the timeline has %d steps, want 6", n)
 	}
-	shot(t, ctx, "detail-light", false)
-	do(t, ctx, chromedp.KeyEvent(kb.Escape))
+	shot(ctx, t, "detail-light", false)
+	do(ctx, t, chromedp.KeyEvent(kb.Escape))
 	if _, err := chromedp.Run(ctx, chromedp.Poll[bool](`!document.getElementById('detail').open`)); err != nil {
 		t.Errorf("Escape does not close the detail: %v", err)
 	}
@@ -224,43 +224,43 @@ func TestDashboardDeepLinkOpensTheDetailAndEscapeClosesIt(t *testing.T) {
 
 func TestDashboardFitsAPhone(t *testing.T) {
 	ctx := browser(t)
-	w := open(t, ctx, sampleReport(6, 3, true), 390, 844, "light", "")
+	w := open(ctx, t, sampleReport(6, 3, true), 390, 844, "light", "")
 	wide := `document.documentElement.scrollWidth > innerWidth ? [...document.querySelectorAll('main *')].filter((e) => e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.tagName + '.' + e.className).slice(0, 8).join(' ') || 'the page' : ''`
-	if got := eval[string](t, ctx, wide); got != "" {
+	if got := eval[string](ctx, t, wide); got != "" {
 		t.Errorf("the page scrolls sideways at 390 px because of: %s", got)
 	}
-	shot(t, ctx, "phone-light", true)
-	eval[bool](t, ctx, `(location.hash = 'id=RED-02', true)`)
-	do(t, ctx, chromedp.WaitVisible(chromedp.CSS("#d-body svg.timeline")))
-	if over := eval[int](t, ctx, `document.getElementById('d-body').scrollWidth - document.getElementById('detail').clientWidth`); over > 0 {
+	shot(ctx, t, "phone-light", true)
+	eval[bool](ctx, t, `(location.hash = 'id=RED-02', true)`)
+	do(ctx, t, chromedp.WaitVisible(chromedp.CSS("#d-body svg.timeline")))
+	if over := eval[int](ctx, t, `document.getElementById('d-body').scrollWidth - document.getElementById('detail').clientWidth`); over > 0 {
 		t.Errorf("the detail is %d px too wide for a phone", over)
 	}
-	shot(t, ctx, "phone-detail", false)
+	shot(ctx, t, "phone-detail", false)
 	w.check(t)
 }
 
 func TestDashboardDarkModeChangesColoursAndIsRemembered(t *testing.T) {
 	ctx := browser(t)
-	w := open(t, ctx, sampleReport(6, 3, true), 1280, 900, "light", "")
+	w := open(ctx, t, sampleReport(6, 3, true), 1280, 900, "light", "")
 	background := `getComputedStyle(document.body).backgroundColor`
-	light := eval[string](t, ctx, background)
-	do(t, ctx, chromedp.Click(chromedp.CSS("#theme")))
-	dark := eval[string](t, ctx, background)
+	light := eval[string](ctx, t, background)
+	do(ctx, t, chromedp.Click(chromedp.CSS("#theme")))
+	dark := eval[string](ctx, t, background)
 	if dark == light {
 		t.Errorf("the background stays %s after the theme was switched", light)
 	}
-	shot(t, ctx, "red-dark", true)
-	do(t, ctx, chromedp.Reload(), chromedp.WaitReady(chromedp.CSS("#rows tr")))
-	if got := eval[string](t, ctx, background); got != dark {
+	shot(ctx, t, "red-dark", true)
+	do(ctx, t, chromedp.Reload(), chromedp.WaitReady(chromedp.CSS("#rows tr")))
+	if got := eval[string](ctx, t, background); got != dark {
 		t.Errorf("after a reload the background is %s, want the chosen %s", got, dark)
 	}
 	w.check(t)
 
 	other := browser(t)
-	w = open(t, other, sampleReport(6, 20, false), 1280, 900, "dark", "#id=RED-01")
-	if got := eval[string](t, other, background); got != dark {
+	w = open(other, t, sampleReport(6, 20, false), 1280, 900, "dark", "#id=RED-01")
+	if got := eval[string](other, t, background); got != dark {
 		t.Errorf("with a dark system the background is %s, want %s", got, dark)
 	}
-	shot(t, other, "detail-dark", false)
+	shot(other, t, "detail-dark", false)
 	w.check(t)
 }

@@ -15,7 +15,7 @@ type rule struct {
 var colour = regexp.MustCompile(`\x1b\[[0-9;]*[A-Za-z]`)
 
 var rules = []rule{
-	{regexp.MustCompile(`"(?:[^"\\]|\\.)*"|'[^'\s][^']*'` + "|`[^`]*`"), "<name>"},
+	{regexp.MustCompile(`"(?:[^"\\]|\\.)*"|\B'[^'\s][^']*'` + "|`[^`]*`"), "<name>"},
 	{regexp.MustCompile(`(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`), "<uuid>"},
 	{regexp.MustCompile(`\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?\b`), "<time>"},
 	{regexp.MustCompile(`\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b`), "<address>"},

@@ -32,11 +32,7 @@ SP.app.heat = () => {
   SP.byId('legend').append(...Object.keys(SP.words).filter((w) => seen.has(w)).map((w) => SP.el('span', { class: 'item' }, SP.cell(w), SP.words[w])));
 };
 
-// go opens a scenario at its first run that is not green.
-SP.app.go = (scenario) => {
-  const bad = scenario.results.findIndex((r) => SP.status(r) !== 'passed');
-  location.hash = `id=${encodeURIComponent(scenario.id)}&run=${Math.max(bad, 0) + 1}`;
-};
+SP.app.go = (scenario) => { location.hash = `id=${encodeURIComponent(scenario.id)}&run=${SP.telling(scenario) + 1}`; };
 
 SP.app.row = (s) => {
   const bad = s.results.find((r) => r && r.s !== 'passed');
@@ -86,8 +82,7 @@ SP.app.follow = () => {
   const scenario = SP.data.scenarios.find((s) => s.id === address.get('id'));
   if (!scenario) { SP.detail.close(); return; }
   const asked = Number(address.get('run')) - 1;
-  const bad = scenario.results.findIndex((r) => SP.status(r) !== 'passed');
-  SP.detail.open(scenario, asked >= 0 && asked < scenario.results.length ? asked : Math.max(bad, 0));
+  SP.detail.open(scenario, asked >= 0 && asked < scenario.results.length ? asked : SP.telling(scenario));
 };
 
 SP.app.events = () => {

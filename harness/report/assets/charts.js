@@ -38,6 +38,9 @@ SP.charts.pin = (u, x, y, label, color, below) => {
   const above = !below && py - u.bbox.top > 24 * devicePixelRatio;
   c.fillStyle = SP.color(color);
   c.textBaseline = above ? 'bottom' : 'top';
+  c.strokeStyle = SP.color('surface');
+  c.lineWidth = 4 * devicePixelRatio;
+  c.strokeText(label, at, py + (above ? -9 : 9) * devicePixelRatio);
   c.fillText(label, at, py + (above ? -9 : 9) * devicePixelRatio);
   c.restore();
 };
@@ -77,7 +80,7 @@ SP.charts.runs = () => {
         axes: [SP.charts.axis({ splits: () => x.filter((v) => runs.length <= 10 || v % 5 === 0 || v === 1), values: (_, v) => v.map((t) => (runs.length <= 4 ? `run ${t}` : t)), grid: { show: false } }), SP.charts.rateAxis()],
         series: [{}, { stroke: SP.color('accent'), width: 1, dash: [2, 4], points: { show: true, size: 11, fill: SP.color('accent'), stroke: SP.color('accent') } }],
         hooks: {
-          draw: [SP.charts.level(target, `target ${target} %`, [], 'ink'), SP.charts.level(bar, `bar ${bar} %`, [5, 4], 'muted'),
+          draw: [SP.charts.level(target, `target ${target} %`, [], 'ink'), SP.charts.level(bar, '', [5, 4], 'muted'),
             (u) => { if (runs.length <= 6) rates.forEach((r, i) => SP.charts.pin(u, i + 1, Math.min(r, target - 2), `${runs[i].passed}/${runs[i].total}`, 'ink', true)); }],
         },
       },

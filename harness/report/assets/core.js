@@ -50,6 +50,12 @@ SP.worst = (scenario) => {
   const seen = scenario.results.map(SP.status);
   return order.find((s) => seen.includes(s));
 };
+// telling is the run worth opening first: the first that is not green, else the one whose
+// timeline was kept.
+SP.telling = (scenario) => {
+  const bad = scenario.results.findIndex((r) => SP.status(r) !== 'passed');
+  return bad >= 0 ? bad : Math.max(0, scenario.results.findIndex((r) => r.st));
+};
 SP.replay = (result, run) => SP.text(result.r).replaceAll('{seed}', SP.data.runs[run].seed);
 
 // color resolves a custom property to a colour that a canvas understands.

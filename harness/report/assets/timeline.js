@@ -41,7 +41,7 @@ SP.timeline = (result, width) => {
   requests.forEach((r) => svg.append(SP.timelineRequest(r, x(r.at), rows + 12)));
   if (requests.length) {
     const refused = requests.filter((r) => !r.ok).length;
-    svg.append(SP.svg('text', { class: 'soft', x: pad, y: rows + 34 }, `${requests.length} requests${refused ? `, ${refused} not acknowledged (✕)` : ', all acknowledged'}${advances.length ? '; dashed: clock advanced' : ''}`));
+    svg.append(SP.svg('text', { class: 'soft', x: pad, y: rows + 34 }, cut(`${requests.length} requests${refused ? `, ${refused} refused or lost (✕)` : ', all acknowledged'}${advances.length ? '; dashed: clock moved' : ''}`, width - 10)));
   }
   svg.append(SP.svg('text', { class: 'soft', x: pad, y: height - 6 }, '0'), SP.svg('text', { class: 'soft', x: width - pad, y: height - 6, 'text-anchor': 'end' }, SP.seconds(end / 1000)));
   return svg;
