@@ -131,7 +131,7 @@ func resolve(ctx context.Context, dir, pkg string) (options, names []string, err
 			return nil, nil, err
 		}
 	}
-	own := slices.Concat(quick, []string{"-o", "Dir::State::Lists="+lists, "-o", "Dir::Cache=" + cache})
+	own := slices.Concat(quick, []string{"-o", "Dir::State::Lists=" + lists, "-o", "Dir::Cache=" + cache})
 	if _, err := run(ctx, dir, "apt-get", slices.Concat(own, []string{"update"})...); err != nil {
 		return nil, nil, errors.Join(first, err)
 	}
