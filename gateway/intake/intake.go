@@ -75,7 +75,7 @@ type Writer interface {
 
 // Pages is what the intake needs of a storm's pages.
 type Pages interface {
-	Join(ctx context.Context, storm *v1alpha1.RemediationRequest, incidents []remediation.Incident) error
+	Join(ctx context.Context, id string, ensure remediation.Ensure, incidents []remediation.Incident) (remediation.Found, error)
 }
 
 // Counters is what the intake needs of the counters.
@@ -217,18 +217,18 @@ func (in *Intake) join(ctx context.Context, c *chunk) error {
 		for i, e := range entries {
 			incidents[i] = in.incident(c, e)
 		}
-		storm, err := in.Writer.EnsureStorm(ctx, incidents[0], id, v1alpha1.Storm{
-			GroupKey: c.group.Key, GroupLabels: c.group.Labels,
-			Threshold: int32(c.window.Threshold), WindowSeconds: int64(c.window.Window / time.Second)})
+		ensure := func(ctx context.Context) (remediation.Found, error) {
+			return in.Writer.EnsureStorm(ctx, incidents[0], id, v1alpha1.Storm{
+				GroupKey: c.group.Key, GroupLabels: c.group.Labels,
+				Threshold: int32(c.window.Threshold), WindowSeconds: int64(c.window.Window / time.Second)})
+		}
+		storm, err := in.Pages.Join(ctx, c.group.Tag+"/"+id, ensure, incidents)
 		var refused *remediation.RefusedError
 		if errors.As(err, &refused) {
 			for _, e := range entries {
 				e.refused = refused.Error()
 			}
 			continue
-		}
-		if err == nil {
-			err = in.Pages.Join(ctx, storm.Object, incidents)
 		}
 		if err != nil {
 			return fmt.Errorf("joining storm: %w", err)

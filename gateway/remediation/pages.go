@@ -45,43 +45,55 @@ type book struct {
 
 	// The rest belongs to the writer that set busy.
 	loaded bool
+	uid    string
 	known  map[string]bool
 	last   *v1alpha1.StormPage
 }
 
+// Ensure returns the storm's object, and makes it where there is none.
+type Ensure func(ctx context.Context) (Found, error)
+
 // join is one request's members, waiting to be durable.
 type join struct {
+	ensure  Ensure
 	members []v1alpha1.Member
-	done    chan error
+	done    chan joined
 }
 
-// Join makes the incidents members of a storm; those that are members already stay so.
-func (p *Pages) Join(ctx context.Context, storm *v1alpha1.RemediationRequest, incidents []Incident) error {
-	j := &join{done: make(chan error, 1)}
+type joined struct {
+	storm Found
+	err   error
+}
+
+// Join makes the incidents members of the storm with this id; those that are members
+// already stay so. The storm's object is looked at live once for each group commit, by one
+// request's ensure; Found.Created is true for that request only.
+func (p *Pages) Join(ctx context.Context, id string, ensure Ensure, incidents []Incident) (Found, error) {
+	j := &join{ensure: ensure, done: make(chan joined, 1)}
 	for _, i := range incidents {
 		j.members = append(j.members, i.member())
 	}
-	b := p.book(string(storm.UID))
+	b := p.book(id)
 	b.mu.Lock()
 	b.waiting = append(b.waiting, j)
 	lead := !b.busy
 	b.busy = true
 	b.mu.Unlock()
 	if lead {
-		p.lead(ctx, b, storm)
+		p.lead(ctx, b)
 	}
 	select {
-	case err := <-j.done:
-		return err
+	case out := <-j.done:
+		return out.storm, out.err
 	case <-ctx.Done():
-		return &UnavailableError{Doing: "adding members to the storm", Err: ctx.Err()}
+		return Found{}, &UnavailableError{Doing: "adding members to the storm", Err: ctx.Err()}
 	}
 }
 
-func (p *Pages) book(uid string) *book {
+func (p *Pages) book(id string) *book {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	b := p.books[uid]
+	b := p.books[id]
 	if b == nil {
 		for old, candidate := range p.books {
 			if len(p.books) < mostBooks {
@@ -92,7 +104,7 @@ func (p *Pages) book(uid string) *book {
 			}
 		}
 		b = &book{}
-		p.books[uid] = b
+		p.books[id] = b
 	}
 	return b
 }
@@ -104,7 +116,7 @@ func (b *book) inUse() bool {
 }
 
 // lead writes for everybody who waits, until nobody does.
-func (p *Pages) lead(ctx context.Context, b *book, storm *v1alpha1.RemediationRequest) {
+func (p *Pages) lead(ctx context.Context, b *book) {
 	for {
 		b.mu.Lock()
 		batch := b.waiting
@@ -120,10 +132,17 @@ func (p *Pages) lead(ctx context.Context, b *book, storm *v1alpha1.RemediationRe
 		}
 		// Others wait for this write, so it must not end with the leader's own request.
 		writeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.timeout)
-		err := p.append(writeCtx, b, storm, members)
+		storm, err := batch[0].ensure(writeCtx)
+		if err == nil {
+			if uid := string(storm.Object.UID); uid != b.uid {
+				b.uid, b.loaded = uid, false
+			}
+			err = p.append(writeCtx, b, storm.Object, members)
+		}
 		cancel()
 		for _, j := range batch {
-			j.done <- err
+			j.done <- joined{storm, err}
+			storm.Created = false
 		}
 	}
 }

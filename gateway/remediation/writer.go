@@ -184,5 +184,9 @@ func (w *Writer) EnsureStorm(ctx context.Context, opener Incident, id string, st
 	opener.Fingerprint = fingerprint
 	rr := opener.object(StormName(fingerprint), 1, w.o.Clock.Now())
 	rr.Spec.Storm = &storm
+	existing, err := w.Read(ctx, rr.Namespace, rr.Name)
+	if err != nil || existing != nil {
+		return Found{Object: existing}, err
+	}
 	return w.create(ctx, rr)
 }

@@ -198,4 +198,3 @@ func concludeGate(cmd *cobra.Command, g *gateFlags, dir string, r *report.Report
 		filepath.Join(g.output, "latest", "index.html"))
 	return nil
 }
-
