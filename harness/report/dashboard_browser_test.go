@@ -158,7 +158,7 @@ func shot(ctx context.Context, t *testing.T, name string, full bool) {
 	}
 }
 
-func TestDashboardRendersWithoutComplaintOrNetwork(t *testing.T) {
+func TestBrowserDashboardRendersWithoutComplaintOrNetwork(t *testing.T) {
 	for name, red := range map[string]bool{"green": false, "red": true} {
 		t.Run(name, func(t *testing.T) {
 			ctx := browser(t)
@@ -182,7 +182,7 @@ func TestDashboardRendersWithoutComplaintOrNetwork(t *testing.T) {
 	}
 }
 
-func TestDashboardFilterNarrowsTheList(t *testing.T) {
+func TestBrowserDashboardFilterNarrowsTheList(t *testing.T) {
 	ctx := browser(t)
 	w := open(ctx, t, sampleReport(6, 3, true), 1280, 900, "light", "")
 	do(ctx, t, chromedp.SendKeys(chromedp.CSS("#f-text"), "failover"))
@@ -199,7 +199,7 @@ func TestDashboardFilterNarrowsTheList(t *testing.T) {
 	w.check(t)
 }
 
-func TestDashboardDeepLinkOpensTheDetailAndEscapeClosesIt(t *testing.T) {
+func TestBrowserDashboardDeepLinkOpensTheDetailAndEscapeClosesIt(t *testing.T) {
 	ctx := browser(t)
 	w := open(ctx, t, sampleReport(6, 3, true), 1280, 900, "light", "#id=STO-02")
 	if got := eval[string](ctx, t, `document.getElementById('detail').open ? document.getElementById('d-title').textContent : 'closed'`); !strings.HasPrefix(got, "STO-02") {
@@ -222,7 +222,7 @@ func TestDashboardDeepLinkOpensTheDetailAndEscapeClosesIt(t *testing.T) {
 	w.check(t)
 }
 
-func TestDashboardFitsAPhone(t *testing.T) {
+func TestBrowserDashboardFitsAPhone(t *testing.T) {
 	ctx := browser(t)
 	w := open(ctx, t, sampleReport(6, 3, true), 390, 844, "light", "")
 	wide := `document.documentElement.scrollWidth > innerWidth ? [...document.querySelectorAll('main *')].filter((e) => e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.tagName + '.' + e.className).slice(0, 8).join(' ') || 'the page' : ''`
@@ -239,7 +239,7 @@ func TestDashboardFitsAPhone(t *testing.T) {
 	w.check(t)
 }
 
-func TestDashboardDarkModeChangesColoursAndIsRemembered(t *testing.T) {
+func TestBrowserDashboardDarkModeChangesColoursAndIsRemembered(t *testing.T) {
 	ctx := browser(t)
 	w := open(ctx, t, sampleReport(6, 3, true), 1280, 900, "light", "")
 	background := `getComputedStyle(document.body).backgroundColor`

@@ -59,26 +59,28 @@ type junitProblem struct {
 // category, one test case per scenario with a name that is the same in each run. What the
 // product did wrong is a failure, what the surroundings did wrong is an error. A scenario
 // that did not run is a failure, never "skipped", which viewers show as harmless. A run
-// that broke off gets one case of its own, since the scenarios it lost cannot speak.
+// that broke off, or a catalogue that did not run whole, gets one case of its own, since
+// the scenarios that were lost cannot speak.
 func WriteJUnit(w io.Writer, r Report) error {
 	root := junitSuites{Name: clean(r.Title)}
-	perRun := 0
-	if len(r.Runs) > 0 {
-		perRun = r.Totals.Expected / len(r.Runs)
-	}
-	seconds := 0.0
+	seconds, broken := 0.0, false
 	for i, run := range r.Runs {
 		suites := junitRun(i, run)
-		if lost := lostRun(i, run, perRun); lost != nil {
-			suites = append(suites, *lost)
-		}
-		for _, s := range suites {
-			root.Tests += s.Tests
-			root.Failures += s.Failures
-			root.Errors += s.Errors
-			seconds += s.seconds
+		if run.Error != "" {
+			broken = true
+			suites = append(suites, unfinished(fmt.Sprintf("run %d: the run itself", i+1), run.Error, junitOfRun(i, run)))
 		}
 		root.Suites = append(root.Suites, suites...)
+	}
+	if lost := r.Totals.Expected - r.Totals.Scenarios; lost > 0 && !broken {
+		why := fmt.Sprintf("%d of %s never ran", lost, count(r.Totals.Expected, "execution"))
+		root.Suites = append(root.Suites, unfinished("the catalogue", why, junitSuite{}))
+	}
+	for _, s := range root.Suites {
+		root.Tests += s.Tests
+		root.Failures += s.Failures
+		root.Errors += s.Errors
+		seconds += s.seconds
 	}
 	root.Time = junitSeconds(seconds)
 	if _, err := io.WriteString(w, xml.Header); err != nil {
@@ -100,7 +102,8 @@ func junitRun(i int, run Run) []junitSuite {
 	}
 	var suites []junitSuite
 	for _, category := range slices.Sorted(maps.Keys(byCategory)) {
-		suite := newSuite(fmt.Sprintf("run %d: %s", i+1, clean(category)), i, run)
+		suite := junitOfRun(i, run)
+		suite.Name = fmt.Sprintf("run %d: %s", i+1, clean(category))
 		scenarios := byCategory[category]
 		slices.SortStableFunc(scenarios, func(a, b Scenario) int { return strings.Compare(a.ID, b.ID) })
 		for j := range scenarios {
@@ -111,9 +114,9 @@ func junitRun(i int, run Run) []junitSuite {
 	return suites
 }
 
-func newSuite(name string, i int, run Run) junitSuite {
+// junitOfRun is an empty suite with the properties of a run.
+func junitOfRun(i int, run Run) junitSuite {
 	s := junitSuite{
-		Name: name,
 		Time: junitSeconds(0),
 		Properties: []junitProperty{
 			{"run", strconv.Itoa(i + 1)},
@@ -141,21 +144,14 @@ func (s *junitSuite) add(c junitCase, seconds float64) {
 	s.Time = junitSeconds(s.seconds)
 }
 
-// lostRun is the suite that says that a run did not finish; nil where it did.
-func lostRun(i int, run Run, expected int) *junitSuite {
-	why := run.Error
-	if why == "" && len(run.Scenarios) < expected {
-		why = fmt.Sprintf("%d of %d scenarios never ran", expected-len(run.Scenarios), expected)
-	}
-	if why == "" {
-		return nil
-	}
-	suite := newSuite(fmt.Sprintf("run %d: the run itself", i+1), i, run)
-	suite.add(junitCase{
-		Class: "run", Name: "run finishes", Time: junitSeconds(0),
+// unfinished is the suite that speaks for scenarios that could not.
+func unfinished(name, why string, s junitSuite) junitSuite {
+	s.Name = name
+	s.add(junitCase{
+		Class: "run", Name: name + " finishes", Time: junitSeconds(0),
 		Error: &junitProblem{Type: "harness", Message: oneLine(why), Body: clean(why)},
 	}, 0)
-	return &suite
+	return s
 }
 
 func junitScenario(s *Scenario) junitCase {

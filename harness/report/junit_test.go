@@ -158,18 +158,25 @@ func TestJUnitSurvivesTextThatXMLForbids(t *testing.T) {
 	}
 }
 
-func TestJUnitShowsARunThatLostScenarios(t *testing.T) {
+func TestJUnitShowsThatScenariosWereLost(t *testing.T) {
 	for name, change := range map[string]func(*report.Report){
-		"because it broke off":       func(r *report.Report) { r.Runs[0].Error = "process 2 died" },
-		"though it says nothing":     func(r *report.Report) { r.Runs[0].Scenarios = r.Runs[0].Scenarios[1:] },
-		"because nothing ran at all": func(r *report.Report) { r.Runs[0].Scenarios = nil },
+		"because a run broke off":           func(r *report.Report) { r.Runs[0].Error = "process 2 died" },
+		"because a run broke off and short": func(r *report.Report) { r.Runs[0].Error, r.Runs[0].Scenarios = "died", nil },
+		"though no run says so":             func(r *report.Report) { r.Runs[0].Scenarios = r.Runs[0].Scenarios[1:] },
+		"because a whole run is missing":    func(r *report.Report) { r.Runs = r.Runs[:1] },
+		"because nothing ran at all":        func(r *report.Report) { r.Runs = nil },
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := sampleReport(1, 1, false)
+			r := sampleReport(1, 2, false)
 			change(&r)
 			r.Count(5)
-			if got := readJUnit(t, r); got.Errors != 1 {
-				t.Errorf("%d errors, want 1 for the run itself", got.Errors)
+			r.Totals.Expected = 10
+			got := readJUnit(t, r)
+			if got.Errors != 1 || got.Failures != 0 {
+				t.Errorf("%d errors and %d failures, want 1 error for what was lost", got.Errors, got.Failures)
+			}
+			if got.Tests != r.Totals.Scenarios+1 {
+				t.Errorf("%d tests, want the %d that ran and one for what was lost", got.Tests, r.Totals.Scenarios)
 			}
 		})
 	}

@@ -40,7 +40,7 @@ func (r *Report) Headline() string {
 	}
 	var parts []string
 	if t.Passed == t.Expected && t.Scenarios == t.Expected {
-		parts = append(parts, fmt.Sprintf("All %s passed in %s", count(t.Expected/len(r.Runs), "scenario"), count(len(r.Runs), "run")))
+		parts = append(parts, fmt.Sprintf("All %s passed in %s", count(t.Expected/max(len(r.Runs), 1), "scenario"), count(len(r.Runs), "run")))
 	} else {
 		parts = append(parts, fmt.Sprintf("%d of %s passed in %s", t.Passed, count(t.Expected, "execution"), count(len(r.Runs), "run")))
 	}
