@@ -35,7 +35,8 @@ lint: $(BIN) lint-tool ## golangci-lint on the code, stormproof lint on the scen
 generate: $(BIN) ## Everything that is made from something else: deep copies, CRDs, mocks, JSON Schema
 	cd ci/tools && go tool controller-gen object paths=../../gateway/api/v1alpha1
 	cd ci/tools && go tool controller-gen crd paths=../../gateway/api/v1alpha1 output:crd:dir=../../gateway/api/v1alpha1/crd
-	go run -modfile=ci/tools/go.mod github.com/vektra/mockery/v2
+	cd ci/tools && go build -o $(CACHE)/mockery github.com/vektra/mockery/v2
+	$(CACHE)/mockery --log-level warn
 	$(BIN) schema > harness/scenario/scenario.v1.json
 
 .PHONY: mutants

@@ -25,7 +25,7 @@ func Environments() []string {
 // Severities that the table distinguishes; every other value of the label is Unknown.
 func Severities() []string { return []string{"critical", "warning", "info", Unknown} }
 
-// Priorities, most urgent first.
+// Priorities lists the priorities, most urgent first.
 func Priorities() []string { return []string{"P0", "P1", "P2", "P3"} }
 
 // Config is the policy as written.

@@ -25,13 +25,15 @@ const watchEvery = 10 * time.Millisecond
 // plane is one etcd and one API server. envtest starts them as children of this process
 // and hides them, so they are found again by the folder in their arguments.
 type plane struct {
-	control *envtest.ControlPlane
-	config  *rest.Config
-	dir     string // certificates and data, removed by stop
-	ports   []*process.Port
-	logs    []*os.File
-	guard   *process.Guard
-	detach  func() bool
+	// etcd and api are the programs; envtest writes to its own copies while it starts.
+	etcd, api string
+	control   *envtest.ControlPlane
+	config    *rest.Config
+	dir       string // certificates and data, removed by stop
+	ports     []*process.Port
+	logs      []*os.File
+	guard     *process.Guard
+	detach    func() bool
 
 	once sync.Once
 	err  error
@@ -69,17 +71,18 @@ func newPlane(dir, programs string) (_ *plane, err error) {
 	if p.guard, err = process.NewGuard(); err != nil {
 		return nil, err
 	}
-	p.control = p.configure(programs)
+	p.etcd, p.api = filepath.Join(programs, etcdProgram), filepath.Join(programs, apiServerProgram)
+	p.control = p.configure()
 	return p, nil
 }
 
 // configure keeps the API server as near to production as envtest allows: priority and
 // fairness, caches and limits stay as they are by default. Only etcd's fsync goes, because
 // nothing here has to survive a power cut.
-func (p *plane) configure(programs string) *envtest.ControlPlane {
+func (p *plane) configure() *envtest.ControlPlane {
 	etcd := &envtest.Etcd{
 		URL:          &url.URL{Scheme: "http", Host: p.ports[0].Addr()},
-		Path:         filepath.Join(programs, etcdProgram),
+		Path:         p.etcd,
 		DataDir:      filepath.Join(p.dir, "etcd"),
 		StartTimeout: componentTimeout, StopTimeout: componentTimeout,
 		Out: p.logs[0], Err: p.logs[0],
@@ -88,7 +91,7 @@ func (p *plane) configure(programs string) *envtest.ControlPlane {
 		Set("listen-peer-urls", "http://"+p.ports[1].Addr()).
 		Set("unsafe-no-fsync", "true")
 	api := &envtest.APIServer{
-		Path:         filepath.Join(programs, apiServerProgram),
+		Path:         p.api,
 		CertDir:      filepath.Join(p.dir, "certs"),
 		StartTimeout: componentTimeout, StopTimeout: componentTimeout,
 		Out: p.logs[1], Err: p.logs[1],
@@ -150,11 +153,11 @@ func (p *plane) watch(started <-chan struct{}) error {
 
 // children are the programs of this plane that run now.
 func (p *plane) children() ([]int, error) {
-	etcd, err := process.Children(p.control.Etcd.Path, p.dir)
+	etcd, err := process.Children(p.etcd, p.dir)
 	if err != nil {
 		return nil, err
 	}
-	api, err := process.Children(p.control.APIServer.Path, p.dir)
+	api, err := process.Children(p.api, p.dir)
 	return append(api, etcd...), err
 }
 

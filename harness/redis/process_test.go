@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -53,7 +55,7 @@ func standIn(conf string) error {
 	if settings["requirepass"] != "" {
 		m.RequireAuth(settings["requirepass"])
 	}
-	if err := m.StartAddr("127.0.0.1:" + settings["port"]); err != nil {
+	if err := m.Start(); err != nil {
 		return err
 	}
 	ended := make(chan error, 1)
@@ -64,7 +66,37 @@ func standIn(conf string) error {
 		}
 		ended <- err
 	}
-	return errors.Join(m.Server().Register("SHUTDOWN", shutdown), <-ended)
+	if err := m.Server().Register("SHUTDOWN", shutdown); err != nil {
+		return err
+	}
+	// miniredis accepts connections before it knows its commands, which no real server does:
+	// its clients get through only from here on.
+	l, err := net.Listen("tcp", "127.0.0.1:"+settings["port"])
+	if err != nil {
+		return err
+	}
+	go forward(l, m.Addr())
+	return <-ended
+}
+
+// forward joins each client with the server; it ends with the process.
+func forward(l net.Listener, addr string) {
+	for {
+		client, err := l.Accept()
+		if err != nil {
+			return
+		}
+		upstream, err := net.Dial("tcp", addr)
+		if err != nil {
+			return
+		}
+		join := func(to, from net.Conn) {
+			_, _ = io.Copy(to, from) // a client that goes away is no error
+			_ = to.Close()
+		}
+		go join(upstream, client)
+		go join(client, upstream)
+	}
 }
 
 // startStandIn starts the stand-in as Start would start a real server.

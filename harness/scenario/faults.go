@@ -43,17 +43,6 @@ func (a *armedFaults) view() map[string]any {
 	return out
 }
 
-// receipts lists what every fault did, in the order of arming.
-func (a *armedFaults) receipts() []fault.Receipt {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	var out []fault.Receipt
-	for _, id := range a.order {
-		out = append(out, a.byID[id].now())
-	}
-	return out
-}
-
 // spec is the fault in the terms of package fault.
 func (f *Fault) spec(w *world) fault.Spec {
 	s := fault.Spec{ID: f.ID, Target: f.Target, Kind: f.Kind, Times: f.Times, After: f.After,

@@ -87,7 +87,9 @@ func (o Options) command(ctx context.Context, plan string) (*exec.Cmd, io.Closer
 		"--keep-going", "--fail-on-empty", "--fail-on-pending", "--no-color", "-v",
 		"--timeout="+o.Timeout.String(), "--grace-period=40s",
 		"--output-dir="+o.Dir, "--json-report=ginkgo.json", binary)
-	cmd.Env = append(os.Environ(), RoleVariable+"="+roleCommand, PlanVariable+"="+plan, "ACK_GINKGO_RC=true")
+	cmd.Env = append(os.Environ(), RoleVariable+"="+roleCommand, PlanVariable+"="+plan, "ACK_GINKGO_RC=true",
+		// A data race ends the process, and with it the run: nothing green comes after it.
+		"GORACE=halt_on_error=1")
 	cmd.Env = append(cmd.Env, o.Env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -30,10 +30,12 @@ type AlertmanagerOptions struct {
 
 // Alertmanager is a running Alertmanager.
 type Alertmanager struct {
-	url  string
-	cmd  *exec.Cmd
-	log  *os.File
-	done chan error
+	url string
+	cmd *exec.Cmd
+	log *os.File
+	// done is closed when the process has gone; ended then says how.
+	done  chan struct{}
+	ended error
 }
 
 // StartAlertmanager starts the program on a free loopback port and waits until it is
@@ -58,8 +60,11 @@ func StartAlertmanager(ctx context.Context, o AlertmanagerOptions) (*Alertmanage
 	if err := cmd.Start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("starting Alertmanager %s: %w", o.Binary, err), log.Close())
 	}
-	a := &Alertmanager{url: "http://" + addr, cmd: cmd, log: log, done: make(chan error, 1)}
-	go func() { a.done <- cmd.Wait() }()
+	a := &Alertmanager{url: "http://" + addr, cmd: cmd, log: log, done: make(chan struct{})}
+	go func() {
+		a.ended = cmd.Wait()
+		close(a.done)
+	}()
 	if err := a.waitReady(ctx); err != nil {
 		return nil, errors.Join(err, a.Stop(context.WithoutCancel(ctx)))
 	}
@@ -104,9 +109,8 @@ func (a *Alertmanager) waitReady(ctx context.Context) error {
 			return nil
 		}
 		select {
-		case err := <-a.done:
-			a.done <- err
-			return fmt.Errorf("process of Alertmanager ended while starting (%w): read %s", err, a.log.Name())
+		case <-a.done:
+			return fmt.Errorf("process of Alertmanager ended while starting (%w): read %s", a.ended, a.log.Name())
 		case <-ctx.Done():
 			return fmt.Errorf("waiting for Alertmanager: %w; read %s", last, a.log.Name())
 		case <-tick.C:
