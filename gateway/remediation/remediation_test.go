@@ -1,0 +1,271 @@
+package remediation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"pgregory.net/rapid"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/stormproof/stormproof/gateway/alert"
+	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
+	"github.com/stormproof/stormproof/gateway/clock"
+)
+
+var fingerprint = strings.Repeat("ab", 32)
+
+// newFake is a client for error paths; how a real API server behaves is the catalogue's part.
+func newFake(t *testing.T, hooks interceptor.Funcs, objects ...client.Object) client.WithWatch {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).
+		WithStatusSubresource(&v1alpha1.RemediationRequest{}).WithInterceptorFuncs(hooks).Build()
+}
+
+func newWriter(c client.Client, o Options) *Writer {
+	o.Client, o.Caller = c, Caller{Timeout: time.Second, Jitter: func() float64 { return 0 }}
+	if o.Clock == nil {
+		o.Clock = clock.Real{}
+	}
+	if o.Window == 0 {
+		o.Window = 5 * time.Minute
+	}
+	return NewWriter(o)
+}
+
+func incident() Incident {
+	return Incident{Alert: alert.Alert{Source: alert.SourceAlertmanager, Labels: map[string]string{"alertname": "CPUHigh", "pod": "a"},
+		StartsAt: time.Now()}, Fingerprint: fingerprint, Environment: "unknown", Priority: "P2", Namespace: "shop"}
+}
+
+func existing(name string, change func(*v1alpha1.RemediationRequest)) *v1alpha1.RemediationRequest {
+	rr := incident().object(name, 1, time.Now())
+	rr.UID = "uid-1"
+	change(rr)
+	return rr
+}
+
+func ensure(t *testing.T, w *Writer, i Incident) Found {
+	t.Helper()
+	found, err := w.Ensure(context.Background(), i)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func TestEnsureFollowsTheIncarnationChain(t *testing.T) {
+	past := metav1.NewMicroTime(time.Now().Add(-time.Hour))
+	for name, c := range map[string]struct {
+		object  *v1alpha1.RemediationRequest
+		hold    bool
+		created bool
+		n       int32
+	}{
+		"nothing there: the first incarnation":        {nil, true, true, 1},
+		"open: the same object":                       {existing(ObjectName(fingerprint, 1), func(*v1alpha1.RemediationRequest) {}), true, false, 1},
+		"terminal inside the window: the same object": {existing(ObjectName(fingerprint, 1), func(r *v1alpha1.RemediationRequest) { r.Status.Phase = v1alpha1.PhaseCompleted }), true, false, 1},
+		"terminal and window past: the next": {existing(ObjectName(fingerprint, 1), func(r *v1alpha1.RemediationRequest) {
+			r.Status.Phase, r.Annotations, r.CreationTimestamp = v1alpha1.PhaseFailed, nil, metav1.NewTime(past.Time)
+		}), true, true, 2},
+		"active and window past, held: the same": {existing(ObjectName(fingerprint, 1), func(r *v1alpha1.RemediationRequest) {
+			r.Annotations, r.CreationTimestamp = nil, metav1.NewTime(past.Time)
+		}), true, false, 1},
+		"active and window past, not held: the next": {existing(ObjectName(fingerprint, 1), func(r *v1alpha1.RemediationRequest) {
+			r.Annotations, r.CreationTimestamp = nil, metav1.NewTime(past.Time)
+		}), false, true, 2},
+		"a foreign object has the name: step over it": {existing(ObjectName(fingerprint, 1), func(r *v1alpha1.RemediationRequest) { r.Labels = nil }), true, true, 2},
+		"another fingerprint has the name: step over": {existing(ObjectName(fingerprint, 1), func(r *v1alpha1.RemediationRequest) { r.Spec.Fingerprint = strings.Repeat("cd", 32) }), true, true, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var objects []client.Object
+			if c.object != nil {
+				objects = append(objects, c.object)
+			}
+			found := ensure(t, newWriter(newFake(t, interceptor.Funcs{}, objects...), Options{HoldWhileActive: c.hold}), incident())
+			if found.Created != c.created || found.Object.Spec.Incarnation != c.n {
+				t.Errorf("created %v, incarnation %d; want %v, %d", found.Created, found.Object.Spec.Incarnation, c.created, c.n)
+			}
+		})
+	}
+}
+
+func TestACreateThatWasAppliedWithoutAReplyEndsAtOneObject(t *testing.T) {
+	lost := false
+	c := newFake(t, interceptor.Funcs{Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+		if err := c.Create(ctx, o, opts...); err != nil || lost {
+			return err
+		}
+		lost = true
+		return apierrors.NewTimeoutError("the reply was lost", 0)
+	}})
+	found := ensure(t, newWriter(c, Options{HoldWhileActive: true}), incident())
+	var list v1alpha1.RemediationRequestList
+	if err := c.List(context.Background(), &list); err != nil || len(list.Items) != 1 || found.Object.Name != list.Items[0].Name {
+		t.Errorf("want one object named %s, got %v (%v)", found.Object.Name, list.Items, err)
+	}
+}
+
+func TestErrorsHaveAKind(t *testing.T) {
+	kinds := schema.GroupResource{Group: v1alpha1.GroupVersion.Group, Resource: resource}
+	namespaces := schema.GroupResource{Resource: "namespaces"}
+	for name, c := range map[string]struct {
+		err     error
+		refused bool
+	}{
+		"a missing namespace is refused": {&apierrors.StatusError{ErrStatus: metav1.Status{Reason: metav1.StatusReasonNotFound, Code: 404, Details: &metav1.StatusDetails{Kind: namespaces.Resource}}}, true},
+		"a missing kind is unavailable":  {apierrors.NewNotFound(kinds, "x"), false},
+		"an invalid object is refused":   {apierrors.NewInvalid(schema.GroupKind{}, "x", nil), true},
+		"forbidden is unavailable":       {apierrors.NewForbidden(kinds, "x", errors.New("quota")), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c1 := newFake(t, interceptor.Funcs{Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error { return c.err }})
+			_, err := newWriter(c1, Options{}).Ensure(context.Background(), incident())
+			var refused *RefusedError
+			var unavailable *UnavailableError
+			if errors.As(err, &refused) != c.refused || errors.As(err, &unavailable) == c.refused {
+				t.Errorf("got %T %v", err, err)
+			}
+		})
+	}
+}
+
+func TestCallsAreTriedAgainOnlyWhereThatHelps(t *testing.T) {
+	for name, c := range map[string]struct {
+		err   error
+		tries int
+	}{
+		"throttled":   {apierrors.NewTooManyRequestsError("slow down"), 3},
+		"unavailable": {apierrors.NewServiceUnavailable("later"), 3},
+		"forbidden":   {apierrors.NewForbidden(schema.GroupResource{}, "x", nil), 1},
+		"conflict":    {apierrors.NewConflict(schema.GroupResource{}, "x", nil), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tries := 0
+			// The error itself decides whether the third attempt, which works, is reached.
+			err := Caller{Timeout: time.Second, Jitter: func() float64 { return 0 }}.Do(context.Background(), "create", "x", func(context.Context) error {
+				if tries++; tries == 3 {
+					return nil
+				}
+				return c.err
+			})
+			if tries != c.tries || (err == nil) != (c.tries == 3) {
+				t.Errorf("%d tries, error %v; want %d", tries, err, c.tries)
+			}
+		})
+	}
+}
+
+func TestThePauseIsWhatTheServerAskedFor(t *testing.T) {
+	c := Caller{Jitter: func() float64 { return 0 }}
+	if got := c.pause(apierrors.NewTooManyRequests("busy", 7), 0); got != 7*time.Second {
+		t.Errorf("got %s, want 7s", got)
+	}
+	if got := c.pause(errors.New("reset"), 3); got != 80*time.Millisecond {
+		t.Errorf("got %s, want 80ms", got)
+	}
+}
+
+func TestNamesAreAlwaysValidAndTellAlertsApart(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		label := rapid.String().Draw(t, "label")
+		other := rapid.String().Draw(t, "other")
+		n := rapid.IntRange(1, 1<<20).Draw(t, "incarnation")
+		name := ObjectName(alert.Digest(label), n)
+		if problems := validation.IsDNS1123Label(name); len(problems) > 0 {
+			t.Fatalf("%s: %v", name, problems)
+		}
+		if label != other && name == ObjectName(alert.Digest(other), n) {
+			t.Fatalf("%q and %q share %s", label, other, name)
+		}
+		storm := PageName(StormName(StormFingerprint(label, other)), 9999)
+		if problems := validation.IsDNS1123Label(storm); len(problems) > 0 {
+			t.Fatalf("%s: %v", storm, problems)
+		}
+	})
+}
+
+func TestOversizedAnnotationsAreCutAndSaneOnesAreNot(t *testing.T) {
+	sane := map[string]string{"a": "b"}
+	labels, annotations := fit(sane, map[string]string{"big": strings.Repeat("x", 2<<20), "small": "kept"})
+	if size(labels)+size(annotations) > most || labels["a"] != "b" || annotations["small"] != "kept" || !strings.HasSuffix(annotations["big"], "...") {
+		t.Errorf("labels %d, annotations %d bytes", size(labels), size(annotations))
+	}
+}
+
+func TestMembersShareWritesAndNeverStandTwice(t *testing.T) {
+	updates := 0
+	c := newFake(t, interceptor.Funcs{Update: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.UpdateOption) error {
+		updates++
+		return c.Update(ctx, o, opts...)
+	}})
+	storm := Found{Object: existing("storm-x", func(r *v1alpha1.RemediationRequest) { r.UID = "storm" })}
+	pages := NewPages(c, Caller{Timeout: time.Second}, 10*time.Second)
+	var wg sync.WaitGroup
+	for i := range 1200 {
+		wg.Go(func() {
+			m := incident()
+			m.Fingerprint = fmt.Sprintf("%064x", i/2) // everyone comes twice
+			if _, err := pages.Join(context.Background(), "s", func(context.Context) (Found, error) { return storm, nil }, []Incident{m}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	var list v1alpha1.StormPageList
+	if err := c.List(context.Background(), &list); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]int{}
+	for _, p := range list.Items {
+		for _, m := range p.Spec.Members {
+			seen[m.Fingerprint]++
+		}
+	}
+	for f, n := range seen {
+		if n != 1 {
+			t.Errorf("%s stands %d times", f, n)
+		}
+	}
+	if len(seen) != 600 || len(list.Items) != 2 || updates >= 600 {
+		t.Errorf("%d members on %d pages by %d updates; want 600 on 2 by far fewer", len(seen), len(list.Items), updates)
+	}
+}
+
+func TestCountersAreCoalescedAndNeverFall(t *testing.T) {
+	rr := existing("rr", func(r *v1alpha1.RemediationRequest) { r.Status.Occurrences = 5 })
+	writes := 0
+	c := newFake(t, interceptor.Funcs{SubResourceUpdate: func(ctx context.Context, c client.Client, sub string, o client.Object, opts ...client.SubResourceUpdateOption) error {
+		writes++
+		return c.SubResource(sub).Update(ctx, o, opts...)
+	}}, rr)
+	counters := NewCounters(c, Caller{Timeout: time.Second}, time.Hour, slog.New(slog.DiscardHandler))
+	for i := range 100 {
+		counters.Note("uid-1", rr.Namespace, rr.Name, Tally{Occurrences: 3, Deliveries: int64(i)})
+	}
+	counters.Flush(context.Background())
+	counters.Flush(context.Background())
+	var got v1alpha1.RemediationRequest
+	if err := c.Get(context.Background(), client.ObjectKeyFromObject(rr), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Status.Occurrences != 5 || got.Status.Deliveries != 99 || writes != 1 || got.Status.Phase != v1alpha1.PhasePending {
+		t.Errorf("status %+v after %d writes", got.Status, writes)
+	}
+}

@@ -1,0 +1,279 @@
+package window
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/stormproof/stormproof/gateway/clock"
+)
+
+const dedup = 5 * time.Minute
+
+var group = Group{Tag: "0123456789abcdef", Threshold: 3, Window: time.Minute}
+
+// bench is windows on a Redis of their own.
+type bench struct {
+	*Windows
+	t       *testing.T
+	server  *miniredis.Miniredis
+	clock   *clock.Shifted
+	corrupt int
+	n       int
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	server := miniredis.RunT(t)
+	client := redis.NewClient(&redis.Options{Addr: server.Addr()})
+	t.Cleanup(func() {
+		if err := client.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	b := &bench{t: t, server: server, clock: &clock.Shifted{}}
+	b.Windows = New(client, "sp:", dedup, b.clock, func(n int) { b.corrupt += n })
+	return b
+}
+
+func fp(i int) string { return fmt.Sprintf("%064x", i) }
+
+func firing(i int, episodes ...int64) Item {
+	item := Item{Fingerprint: fp(i)}
+	for _, e := range episodes {
+		item.Episodes = append(item.Episodes, time.UnixMilli(e))
+	}
+	return item
+}
+
+// decide uses a fresh request id for each call, as requests do.
+func (b *bench) decide(items ...Item) []Decision {
+	b.t.Helper()
+	b.n++
+	d, _, err := b.Decide(context.Background(), group, fmt.Sprint("d", b.n), fmt.Sprint("storm", b.n), items, true)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return d
+}
+
+func (b *bench) settle(request string, items ...Settled) []Counts {
+	b.t.Helper()
+	c, err := b.Settle(context.Background(), group, request, items)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return c
+}
+
+func own(item Item) Settled {
+	return Settled{Item: item, Object: Object{UID: "uid-" + item.Fingerprint[60:], Name: "rr", Namespace: "ns"}, Incarnation: 1}
+}
+
+func kinds(ds []Decision) []Kind {
+	var out []Kind
+	for _, d := range ds {
+		out = append(out, d.Kind)
+	}
+	return out
+}
+
+func want(t *testing.T, got, wanted any) {
+	t.Helper()
+	if diff := cmp.Diff(wanted, got); diff != "" {
+		t.Fatalf("(-want +got)\n%s", diff)
+	}
+}
+
+func counters(c Counts) [2]int64 { return [2]int64{c.Occurrences, c.Deliveries} }
+
+func TestADuplicateRestartsTheWindowUntilItPasses(t *testing.T) {
+	b := newBench(t)
+	want(t, kinds(b.decide(firing(1, 100))), []Kind{Open})
+	b.settle("r", own(firing(1, 100)))
+	for range 3 {
+		want(t, kinds(b.decide(firing(1, 100))), []Kind{Duplicate})
+		b.clock.Advance(dedup - 100*time.Millisecond)
+	}
+	want(t, kinds(b.decide(firing(1, 100))), []Kind{Duplicate})
+	b.clock.Advance(dedup + time.Millisecond)
+	want(t, kinds(b.decide(firing(1, 100))), []Kind{Expired})
+}
+
+func TestAClaimWithoutAnObjectStaysOpenAndKeepsItsSlot(t *testing.T) {
+	b := newBench(t)
+	want(t, kinds(b.decide(firing(1, 100))), []Kind{Open})
+	want(t, kinds(b.decide(firing(1, 100))), []Kind{Open})
+	want(t, kinds(b.decide(firing(2, 100))), []Kind{Open})
+	want(t, kinds(b.decide(firing(3, 100))), []Kind{Member})
+}
+
+func TestAClaimThatNobodyConfirmedInTimeIsDecidedAnew(t *testing.T) {
+	b := newBench(t)
+	for i := range 4 {
+		b.decide(firing(i, 1))
+	}
+	b.clock.Advance(group.Window + time.Second)
+	var again []Kind
+	for i := range 8 {
+		again = append(again, b.decide(firing(i, 1))[0].Kind)
+	}
+	want(t, again, []Kind{Open, Open, Member, Member, Member, Member, Member, Member})
+}
+
+func TestTheThresholdOpensOneStormThatOthersJoin(t *testing.T) {
+	b := newBench(t)
+	ds := b.decide(firing(1, 1), firing(2, 1), firing(3, 1), firing(4, 1))
+	want(t, kinds(ds), []Kind{Open, Open, Member, Member})
+	want(t, ds[2].Storm, "storm1")
+	want(t, b.decide(firing(5, 1))[0].Storm, "storm1")
+}
+
+func TestAStormEndsAWindowAfterItsLastNewMember(t *testing.T) {
+	b := newBench(t)
+	b.decide(firing(1, 1), firing(2, 1), firing(3, 1))
+	b.clock.Advance(group.Window - 100*time.Millisecond)
+	want(t, b.decide(firing(4, 1))[0].Storm, "storm1")
+	b.clock.Advance(group.Window + time.Millisecond)
+	want(t, kinds(b.decide(firing(5, 1), firing(6, 1))), []Kind{Open, Open})
+	want(t, b.decide(firing(7, 1))[0].Storm, "storm4")
+}
+
+func TestOpeningsOlderThanTheWindowDoNotCount(t *testing.T) {
+	b := newBench(t)
+	b.decide(firing(1, 1), firing(2, 1))
+	b.clock.Advance(group.Window + time.Millisecond)
+	want(t, kinds(b.decide(firing(3, 1))), []Kind{Open})
+}
+
+func TestEpisodesCountOnceAndDeliveriesOnceARequest(t *testing.T) {
+	b := newBench(t)
+	b.decide(firing(1, 100))
+	want(t, counters(b.settle("r1", own(firing(1, 100)))[0]), [2]int64{1, 1})
+	want(t, counters(b.settle("r1", own(firing(1, 100)))[0]), [2]int64{1, 1})
+	want(t, counters(b.settle("r2", own(firing(1, 100, 200)))[0]), [2]int64{2, 2})
+}
+
+func TestPureDuplicatesAreCountedByDecideOnceARequest(t *testing.T) {
+	b := newBench(t)
+	b.decide(firing(1, 100))
+	b.settle("r1", own(firing(1, 100)))
+	for range 2 { // the same call twice, as after a lost reply
+		_, counts, err := b.Decide(context.Background(), group, "r2", "s", []Item{firing(1, 300)}, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want(t, counters(counts[0]), [2]int64{2, 2})
+	}
+}
+
+func TestNothingIsCountedBesideAnAlertThatIsNotDurableYet(t *testing.T) {
+	b := newBench(t)
+	b.decide(firing(1, 100))
+	b.settle("r1", own(firing(1, 100)))
+	_, counts, err := b.Decide(context.Background(), group, "r2", "s", []Item{firing(1, 200), firing(2, 200)}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, len(counts), 0)
+	want(t, counters(b.settle("r3", own(firing(1, 100)))[0]), [2]int64{1, 2})
+}
+
+func TestCountersGoOnWhereKubernetesLeftThem(t *testing.T) {
+	b := newBench(t)
+	s := own(firing(1, 100, 900))
+	s.Occurrences, s.Deliveries, s.Newest = 4, 7, time.UnixMilli(500)
+	want(t, counters(b.settle("r1", s)[0]), [2]int64{5, 8})
+}
+
+func TestStormTotalsAreSumsOverMembers(t *testing.T) {
+	b := newBench(t)
+	b.decide(firing(1, 1), firing(2, 1))
+	id := b.decide(firing(3, 1), firing(4, 1))[0].Storm
+	member := func(i int, episodes ...int64) Settled {
+		return Settled{Item: firing(i, episodes...), Object: Object{UID: "storm-uid", Name: "storm", Namespace: "ns"}, Storm: id, Incarnation: 1}
+	}
+	b.settle("r1", member(3, 1), member(4, 1))
+	got := b.settle("r2", member(3, 1, 2))[0]
+	want(t, [3]int64{got.StormMembers, got.StormOccurrences, got.StormDeliveries}, [3]int64{2, 3, 3})
+}
+
+func TestResolvedNeverOpens(t *testing.T) {
+	b := newBench(t)
+	resolved := Item{Fingerprint: fp(1), ResolvedAt: time.UnixMilli(500)}
+	want(t, kinds(b.decide(resolved)), []Kind{Ignored})
+	b.decide(firing(1, 100))
+	b.settle("r1", own(firing(1, 100)))
+	want(t, kinds(b.decide(resolved)), []Kind{Resolved})
+	want(t, b.settle("r2", own(resolved))[0].ResolvedAt, int64(500))
+}
+
+func TestAnIncidentThatIsOverIsForgottenOnlyByItsUID(t *testing.T) {
+	b := newBench(t)
+	b.decide(firing(1, 100))
+	b.settle("r1", own(firing(1, 100)))
+	item := firing(1, 100)
+	item.Over = "another"
+	want(t, kinds(b.decide(item)), []Kind{Duplicate})
+	item.Over = own(item).UID
+	d := b.decide(item)[0]
+	want(t, d.Kind, Open)
+	want(t, d.Incarnation, 1)
+}
+
+func TestKeysOfAWrongTypeAreReplacedAndCounted(t *testing.T) {
+	b := newBench(t)
+	if err := b.server.Set("sp:{g:"+group.Tag+"}:i:"+fp(1), "garbage"); err != nil {
+		t.Fatal(err)
+	}
+	want(t, kinds(b.decide(firing(1, 100))), []Kind{Open})
+	want(t, b.corrupt, 1)
+}
+
+func TestEveryKeyHasATTL(t *testing.T) {
+	b := newBench(t)
+	id := b.decide(firing(1, 1), firing(2, 1), firing(3, 1))[2].Storm
+	m := own(firing(3, 1))
+	m.Storm = id
+	b.settle("r1", own(firing(1, 1)), m)
+	keys := b.server.Keys()
+	if len(keys) < 6 {
+		t.Fatalf("expected at least 6 keys, got %v", keys)
+	}
+	for _, k := range keys {
+		if b.server.TTL(k) <= 0 {
+			t.Errorf("%s never expires", k)
+		}
+	}
+}
+
+func TestConcurrentAlertsOfOneGroupNeverTakeMoreSlotsThanThereAre(t *testing.T) {
+	b := newBench(t)
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	opened, storms := 0, map[string]bool{}
+	for i := range 100 {
+		wg.Go(func() {
+			d, _, err := b.Decide(context.Background(), group, fmt.Sprint("r", i), fmt.Sprint("s", i), []Item{firing(i, 1)}, true)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if d[0].Kind == Open {
+				opened++
+			} else {
+				storms[d[0].Storm] = true
+			}
+		})
+	}
+	wg.Wait()
+	want(t, [2]int{opened, len(storms)}, [2]int{group.Threshold - 1, 1})
+}
