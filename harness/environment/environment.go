@@ -46,6 +46,7 @@ type Options struct {
 type Environment struct {
 	cluster *cluster.Cluster
 	redis   *redis.Server
+	cancel  context.CancelFunc
 	took    time.Duration
 }
 
@@ -73,8 +74,11 @@ func Up(ctx context.Context, o Options) (*Environment, error) {
 	e := &Environment{}
 	var clusterErr, redisErr error
 	var both sync.WaitGroup
-	// They must outlive an interrupt until Down has run: only Down ends them.
-	live := context.WithoutCancel(ctx)
+	// Once up, they must outlive an interrupt until Down has run. Until then, an interrupt
+	// ends the start, which may be compiling for minutes.
+	live, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	started := context.AfterFunc(ctx, cancel)
+	e.cancel = cancel
 	both.Go(func() {
 		e.cluster, clusterErr = cluster.Start(live, cluster.Options{Kind: o.Cluster, Kubeconfig: o.Kubeconfig,
 			CRDs: v1alpha1.CRDs, CacheDir: o.CacheDir, Dir: filepath.Join(o.Dir, "cluster"), Out: out})
@@ -90,8 +94,9 @@ func Up(ctx context.Context, o Options) (*Environment, error) {
 		}
 	})
 	both.Wait()
+	started()
 	if err := errors.Join(clusterErr, redisErr, ctx.Err()); err != nil {
-		return nil, &Error{Err: errors.Join(err, e.Down(live))}
+		return nil, &Error{Err: errors.Join(err, e.Down(context.WithoutCancel(ctx)))}
 	}
 	e.took = time.Since(begin)
 	fmt.Fprintf(out, "environment: up in %.1f s\n", e.took.Seconds())
@@ -125,6 +130,7 @@ func (e *Environment) Down(ctx context.Context) error {
 		errs = append(errs, e.cluster.Stop(ctx))
 	}
 	e.redis, e.cluster = nil, nil
+	e.cancel()
 	return errors.Join(errs...)
 }
 

@@ -122,6 +122,10 @@ func (o Options) merge(s *scenario.Scenario, spec types.SpecReport) report.Scena
 		err = json.Unmarshal(b, &result)
 	}
 	result.File = s.File
+	for i, a := range result.Artefacts {
+		// From the report's folder, which is the parent of runs/N.
+		result.Artefacts[i] = filepath.Join("runs", filepath.Base(o.Dir), "scenarios", a)
+	}
 	switch {
 	case spec.State == types.SpecStatePassed && err == nil:
 	case err != nil && spec.State.Is(types.SpecStateFailureStates):

@@ -73,7 +73,7 @@ func gateVerb(cmd *cobra.Command, g *gateFlags) error {
 	r := evidence.Report
 	verdict := gate.Evaluate(criteria, evidence)
 	r.Gate = &verdict
-	tree := treeID(cmd.Context())
+	tree := treeID(cmd.Context(), r.Environment.Choices)
 	err = errors.Join(err, log.Close(), remember(tree, r))
 	runs, failures, countErr := gate.CountTree(runsFile, tree)
 	r.Flake = gate.FlakeOf(runs, failures, criteria.IntegrationRuns)
@@ -150,15 +150,19 @@ func remember(tree string, r report.Report) error {
 	return gate.Append(runsFile, entries...)
 }
 
-// treeID identifies the code that was tested: the git tree, and what differs from it.
-func treeID(ctx context.Context) string {
+// treeID identifies what was tested: the git tree, what differs from it, and what the
+// environment was made of.
+func treeID(ctx context.Context, choices []report.Choice) string {
 	h := sha256.New()
-	for _, args := range [][]string{{"rev-parse", "HEAD^{tree}"}, {"diff", "HEAD"}} {
+	for _, args := range [][]string{{"rev-parse", "HEAD^{tree}"}, {"diff", "HEAD"}, {"status", "--porcelain"}} {
 		out, err := exec.CommandContext(ctx, "git", args...).Output()
 		if err != nil {
 			return "no-git-" + time.Now().UTC().Format(time.RFC3339Nano) // never counted together
 		}
 		_, _ = h.Write(out) // a hash.Hash never fails
+	}
+	for _, c := range choices {
+		fmt.Fprintln(h, c.Part, c.Chosen)
 	}
 	return hex.EncodeToString(h.Sum(nil))[:16]
 }

@@ -92,7 +92,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; type: stormproof help", err)}
 	})
-	root.AddCommand(newDoctor(), newUp(), newDown(), newRun(), newLint(), newNew(), newSchema(), newGate(), newDemo(),
+	root.AddCommand(newDoctor(), newUp(), newDown(), newRun(), newLint(), newNew(), newSchema(),
 		newGate(), newDemo(), newJudge(), newReport(), newMutants())
 	for _, c := range root.Commands() {
 		asUsage(c)

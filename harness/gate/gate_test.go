@@ -1,0 +1,138 @@
+package gate
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stormproof/stormproof/harness/report"
+)
+
+// sound is evidence that passes every default criterion.
+func sound() Evidence {
+	promises := map[string]string{}
+	for _, p := range []string{"P1", "P2", "P3", "P5", "P6", "P7"} {
+		promises[p] = "pass"
+	}
+	e := Evidence{Scanned: true, Lint: Lint{Ran: true}}
+	for i := range int64(3) {
+		e.Unit = append(e.Unit, UnitRun{Seed: i, Passed: 10})
+		e.Report.Runs = append(e.Report.Runs, report.Run{Seed: i, Scenarios: []report.Scenario{
+			{ID: "STO-01", Status: report.Passed, Promises: promises, Faults: []report.Fault{{ID: "f", Planned: 1, Applied: 1}}}}})
+	}
+	e.Report.Environment.Race = true
+	e.Report.Count(1)
+	return e
+}
+
+func defaultsOf(t *testing.T) Criteria {
+	t.Helper()
+	c, err := Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestSoundEvidencePasses(t *testing.T) {
+	if g := Evaluate(defaultsOf(t), sound()); g.Verdict != "pass" {
+		t.Errorf("%+v", g)
+	}
+}
+
+func TestEachFlawFailsItsOwnCriterion(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil     func(*Evidence)
+		criterion string
+	}{
+		"no lint":                  {func(e *Evidence) { e.Lint.Ran = false }, "lint"},
+		"a lint issue":             {func(e *Evidence) { e.Lint.Issues = 1 }, "lint"},
+		"no unit run":              {func(e *Evidence) { e.Unit = nil }, "unit tests"},
+		"a red unit run":           {func(e *Evidence) { e.Unit[1].Failed = 1 }, "unit tests"},
+		"a unit run of no test":    {func(e *Evidence) { e.Unit[2].Passed = 0 }, "unit tests"},
+		"a skipped unit test":      {func(e *Evidence) { e.Unit[0].Skipped = 1 }, "unit tests skipped"},
+		"a focused test":           {func(e *Evidence) { e.Forbidden = []string{"x_test.go:3 FIt"} }, "skipped, pending, focused in code"},
+		"code was not searched":    {func(e *Evidence) { e.Scanned = false }, "skipped, pending, focused in code"},
+		"two runs only":            {func(e *Evidence) { e.Report.Runs = e.Report.Runs[:2] }, "integration runs"},
+		"the same seed twice":      {func(e *Evidence) { e.Report.Runs[1].Seed = 0 }, "integration runs"},
+		"a red scenario":           {func(e *Evidence) { e.Report.Runs[0].Scenarios[0].Status = report.Failed }, "integration runs"},
+		"an inconclusive scenario": {func(e *Evidence) { e.Report.Runs[0].Scenarios[0].Status = report.Inconclusive }, "integration runs"},
+		"a scenario did not run":   {func(e *Evidence) { e.Report.Totals.Expected = 4 }, "catalogue complete"},
+		"nothing ran":              {func(e *Evidence) { e.Report = report.Report{} }, "pass rate"},
+		"residue":                  {func(e *Evidence) { e.Report.Runs[0].Scenarios[0].Residue = []string{"redis-key: x"} }, "residue"},
+		"an idle fault":            {func(e *Evidence) { e.Report.Runs[0].Scenarios[0].Faults[0].Applied = 0 }, "faults applied"},
+		"a promise not judged":     {func(e *Evidence) { e.Report.Runs[0].Scenarios[0].Promises = nil }, "promises judged"},
+		"a silent restart":         {func(e *Evidence) { e.Report.Environment.StartRetries = 1 }, "control plane restarts"},
+		"no race detector":         {func(e *Evidence) { e.Report.Environment.Race = false }, "race detector"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := sound()
+			c.spoil(&e)
+			g := Evaluate(defaultsOf(t), e)
+			for _, k := range g.Criteria {
+				if k.Name == c.criterion && !k.Pass && g.Verdict == "fail" {
+					return
+				}
+			}
+			t.Errorf("criterion %q did not fail: %+v", c.criterion, g)
+		})
+	}
+}
+
+func TestCriteriaWithAnUnknownKeyAreRefusedWithItsPlace(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "gate.yaml")
+	if err := os.WriteFile(path, []byte("unit_runs: 3\nintegration_run: 3\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(path); err == nil || !strings.HasPrefix(err.Error(), path+":2:1: ") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestUnitOutcomesAreCounted(t *testing.T) {
+	u := CountUnit(strings.NewReader(`{"Action":"pass","Package":"a","Test":"T1"}
+{"Action":"fail","Package":"a","Test":"T2"}
+{"Action":"skip","Package":"a","Test":"T3"}
+{"Action":"fail","Package":"a"}
+# not JSON
+`))
+	if u.Passed != 1 || u.Failed != 1 || u.Skipped != 1 || u.Error != "" {
+		t.Errorf("%+v", u)
+	}
+}
+
+func TestScanFindsForbiddenCallsAndNotTheirNamesInText(t *testing.T) {
+	dir := t.TempDir()
+	code := "package x\n\nimport \"testing\"\n\nfunc TestX(t *testing.T) {\n\t// FIt t.Skip\n\t_ = \"t.Skip()\"\n\tt." + "Skip()\n}\n"
+	if err := os.WriteFile(filepath.Join(dir, "x_test.go"), []byte(code), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	found, err := Scan(dir)
+	if err != nil || len(found) != 1 || !strings.HasSuffix(found[0], "x_test.go:8 Skip") {
+		t.Errorf("%v, %v", found, err)
+	}
+}
+
+func TestRunsOfAnotherTreeDoNotCount(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "history", "runs.jsonl")
+	if err := Append(path, Entry{Tree: "a", Green: true, When: time.Now()}, Entry{Tree: "b"}, Entry{Tree: "a"}); err != nil {
+		t.Fatal(err)
+	}
+	runs, failures, err := CountTree(path, "a")
+	if err != nil || runs != 2 || failures != 1 {
+		t.Errorf("%d runs, %d failures, %v", runs, failures, err)
+	}
+}
+
+func TestPlannedRunsDiffer(t *testing.T) {
+	seeds := map[int64]bool{}
+	procs := map[int]bool{}
+	for _, r := range Plan(42, 3, 2) {
+		seeds[r.Seed], procs[r.Procs] = true, true
+	}
+	if len(seeds) != 3 || len(procs) != 3 {
+		t.Errorf("%d seeds, %d degrees of parallelism; want 3 of each", len(seeds), len(procs))
+	}
+}
