@@ -27,6 +27,10 @@ local function load(key)
     new = num(f[11])}
 end
 
+-- totals is the key of a storm's sums, which outlive the storm: its members may be repeated
+-- after it was closed. It shares the hash tag, so it lies in the same slot.
+local function totals(storm) return string.sub(KEYS[2], 1, -2) .. 't:' .. storm end
+
 local function keep(key) redis.call('PEXPIRE', key, call.ttl) end
 
 -- once is true the first time that this request counts this fingerprint.
@@ -39,8 +43,9 @@ end
 
 -- count adds one delivery and the new episodes of an item to its incident and its storm.
 local function count(key, item, newMember)
-  local storm = redis.call('HGET', key, 'storm')
-  local inStorm = storm and storm ~= '' and redis.call('HGET', KEYS[2], 'id') == storm
+  local storm = redis.call('HGET', key, 'storm') or ''
+  local inStorm, sums = storm ~= '', totals(storm)
+  if inStorm then sane(sums, 'hash') end
   if #item.e > 0 then
     local deliveries, occurrences = 0, 0
     if once(item.fp) then
@@ -54,8 +59,8 @@ local function count(key, item, newMember)
     redis.call('HINCRBY', key, 'occ', occurrences)
     redis.call('HSET', key, 'last', int(now))
     if inStorm then
-      redis.call('HINCRBY', KEYS[2], 'occ', occurrences)
-      redis.call('HINCRBY', KEYS[2], 'del', deliveries)
+      redis.call('HINCRBY', sums, 'occ', occurrences)
+      redis.call('HINCRBY', sums, 'del', deliveries)
     end
   end
   if item.res > num(redis.call('HGET', key, 'res')) then redis.call('HSET', key, 'res', int(item.res)) end
@@ -63,9 +68,9 @@ local function count(key, item, newMember)
   local h = load(key)
   local c = {occ = h.occ, del = h.del, last = h.last, res = h.res, new = h.new, sm = 0, so = 0, sd = 0}
   if inStorm then
-    if newMember then redis.call('HINCRBY', KEYS[2], 'members', 1) end
-    keep(KEYS[2])
-    local s = redis.call('HMGET', KEYS[2], 'members', 'occ', 'del')
+    if newMember then redis.call('HINCRBY', sums, 'members', 1) end
+    keep(sums)
+    local s = redis.call('HMGET', sums, 'members', 'occ', 'del')
     c.sm, c.so, c.sd = num(s[1]), num(s[2]), num(s[3])
   end
   return c

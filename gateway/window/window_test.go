@@ -204,6 +204,20 @@ func TestStormTotalsAreSumsOverMembers(t *testing.T) {
 	want(t, [3]int64{got.StormMembers, got.StormOccurrences, got.StormDeliveries}, [3]int64{2, 3, 3})
 }
 
+func TestRepeatsFromAClosedStormStillCount(t *testing.T) {
+	b := newBench(t)
+	b.decide(firing(1, 1), firing(2, 1))
+	id := b.decide(firing(3, 1))[0].Storm
+	b.settle("r1", Settled{Item: firing(3, 1), Object: Object{UID: "storm-uid", Name: "storm", Namespace: "ns"}, Storm: id, Incarnation: 1})
+	b.clock.Advance(group.Window + time.Second)
+	b.decide(firing(9, 1)) // closes the storm
+	_, counts, err := b.Decide(context.Background(), group, "r2", "s", []Item{firing(3, 2)}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, [3]int64{counts[0].StormMembers, counts[0].StormOccurrences, counts[0].StormDeliveries}, [3]int64{1, 2, 2})
+}
+
 func TestResolvedNeverOpens(t *testing.T) {
 	b := newBench(t)
 	resolved := Item{Fingerprint: fp(1), ResolvedAt: time.UnixMilli(500)}

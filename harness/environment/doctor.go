@@ -40,7 +40,7 @@ type Facts struct {
 }
 
 // needMB is what building the control plane takes, Go's build cache included.
-const needMB = 4000
+const needMB = 3000
 
 // Doctor looks at the machine.
 func Doctor(_ context.Context, o Options) []Finding { return Diagnose(probe(o)) }
