@@ -23,6 +23,9 @@
 // bandwidth counts reads in either direction. A Kubernetes fault counts HTTP requests as
 // they reach the proxy, so a client's own retries count too.
 //
+// The delays of Redis are Toxiproxy's toxics. The links that they run on are this package's
+// own, because a scenario must be able to wait until the last goroutine of its proxy ended.
+//
 // What this package refuses: random faults, faults on anything but loopback, and faults of
 // the server itself (out of memory, read-only, restart), which belong to package redis.
 package fault

@@ -2,53 +2,58 @@ package fault
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log"
+	"maps"
 	"net"
 	"net/http"
-	"net/url"
+	"net/http/httputil"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 )
 
-// RequestInfo is one request that reached the proxy.
+// RequestInfo is one request that reached the KubeProxy.
 type RequestInfo struct {
 	Verb, Group, Resource, Subresource, Namespace, Name string
-	// Code is the status that the client was sent, 0 for none.
-	Code     int
+	// Code is the status that the client is sent, 0 for no answer.
+	Code int
+	// Duration is from the request's arrival to the beginning of its answer, or to its end
+	// when there is none.
 	Duration time.Duration
 }
 
 // KubeProxy is an HTTP proxy in front of an API server. It speaks plain HTTP on loopback
-// and adds the upstream's credentials.
+// and adds the upstream's credentials, whatever the client sends of its own.
 type KubeProxy struct {
-	upstream  *url.URL
-	transport http.RoundTripper
-	server    *http.Server
-	addr      string
-	idle      func()
-	done      sync.WaitGroup
+	addr    string
+	server  *http.Server
+	forward *httputil.ReverseProxy
+	idle    func()
+	stop    context.CancelFunc
+	// stopping is closed by stop; running are the listener and the connections, requests
+	// the requests, which outlive a connection that a fault took over.
+	stopping <-chan struct{}
+	running  sync.WaitGroup
+	requests sync.WaitGroup
 
 	mu     sync.Mutex
 	faults []*armed
-	hook   func(RequestInfo)
+	// watches are those that are open, oldest first.
+	watches []*call
+	counts  map[string]int64
+	hook    func(RequestInfo)
+	closed  bool
 }
 
-// NewKubeProxy listens on loopback in front of the API server of a client configuration.
+// NewKubeProxy listens on a free loopback port in front of the API server of a client
+// configuration. The context bounds the start alone: the proxy works until Close.
 func NewKubeProxy(ctx context.Context, upstream *rest.Config) (*KubeProxy, error) {
-	tls, err := rest.TLSConfigFor(upstream)
-	if err != nil {
-		return nil, fmt.Errorf("reading the API server's credentials: %w", err)
-	}
-	base := &http.Transport{TLSClientConfig: tls, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 64}
-	transport, err := rest.HTTPWrappersForConfig(upstream, base)
+	transport, idle, err := ownTransport(upstream)
 	if err != nil {
 		return nil, fmt.Errorf("reading the API server's credentials: %w", err)
 	}
@@ -56,238 +61,104 @@ func NewKubeProxy(ctx context.Context, upstream *rest.Config) (*KubeProxy, error
 	if err != nil {
 		return nil, fmt.Errorf("reading the API server's address: %w", err)
 	}
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, fmt.Errorf("listening for the API proxy: %w", err)
+		return nil, fmt.Errorf("listening for the Kubernetes proxy on loopback: %w", err)
 	}
-	p := &KubeProxy{upstream: target, transport: transport, addr: l.Addr().String(), idle: base.CloseIdleConnections}
-	p.server = &http.Server{Handler: p, ReadHeaderTimeout: 10 * time.Second}
-	p.done.Go(func() {
-		// Close makes Serve return; there is nothing else that it could tell.
-		_ = p.server.Serve(l)
-	})
+	lifetime, stop := context.WithCancel(context.WithoutCancel(ctx))
+	quiet := log.New(io.Discard, "", 0) // broken connections are what this proxy is for
+	p := &KubeProxy{addr: listener.Addr().String(), idle: idle, stop: stop, stopping: lifetime.Done(),
+		counts: map[string]int64{}}
+	p.forward = &httputil.ReverseProxy{Transport: transport, FlushInterval: -1, ErrorLog: quiet, ErrorHandler: unreachable,
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			r.Out.Header.Del("Authorization")
+		}}
+	p.server = &http.Server{Handler: http.HandlerFunc(p.serve), ReadHeaderTimeout: 10 * time.Second, ErrorLog: quiet,
+		BaseContext: func(net.Listener) context.Context { return lifetime }, ConnState: p.track}
+	p.running.Go(func() { _ = p.server.Serve(listener) }) // it ends when Close closes it, and says just that
 	return p, nil
 }
 
-// RESTConfig is for clients that shall go through the proxy.
+// ownTransport is a transport that nobody shares: rest.TransportFor hands out cached ones,
+// whose connections would outlive the proxy.
+func ownTransport(config *rest.Config) (http.RoundTripper, func(), error) {
+	tls, err := rest.TLSConfigFor(config)
+	if err != nil {
+		return nil, nil, err
+	}
+	base := &http.Transport{TLSClientConfig: tls, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 64}
+	transport, err := rest.HTTPWrappersForConfig(config, base)
+	return transport, base.CloseIdleConnections, err
+}
+
+// RESTConfig is for clients that shall go through the proxy. It needs no credentials.
 func (p *KubeProxy) RESTConfig() *rest.Config { return &rest.Config{Host: "http://" + p.addr} }
 
-// OnRequest sets a function that is told every request after it was answered. Set it
-// before the first request.
+// OnRequest sets a function that hears of each request once, just before its answer begins
+// or when it ends without one. Set it before the first request.
 func (p *KubeProxy) OnRequest(hook func(RequestInfo)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.hook = hook
 }
 
-// Close ends everything and waits for it.
+// Counts says how often each request was made, by "verb resource" or "verb
+// resource/subresource", for example "update remediationrequests/status".
+func (p *KubeProxy) Counts() map[string]int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.counts)
+}
+
+// Arm injects a fault. Faults that stand together meet a request in the order of arming.
+func (p *KubeProxy) Arm(_ context.Context, spec Spec) (Handle, error) {
+	if err := Validate(spec); err != nil {
+		return nil, err
+	}
+	if spec.Target != Kubernetes {
+		return nil, &SpecError{"target", "this proxy stands in front of Kubernetes", "write kubernetes"}
+	}
+	a := newArmed(spec)
+	a.detach = func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.faults = slices.DeleteFunc(p.faults, func(x *armed) bool { return x == a })
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faults = append(p.faults, a)
+	if spec.Kind == WatchDrop {
+		dropOpen(a, p.watches)
+	}
+	return a, nil
+}
+
+// Close ends every request and connection and waits for the proxy's goroutines; it fails
+// when they do not end before the context does. A second call does nothing.
 func (p *KubeProxy) Close(ctx context.Context) error {
 	p.mu.Lock()
-	faults := slices.Clone(p.faults)
+	first := !p.closed
+	p.closed = true
 	p.mu.Unlock()
-	var err error
-	for _, f := range faults {
-		err = errors.Join(err, f.Remove(ctx))
+	if !first {
+		return nil
 	}
-	err = errors.Join(err, p.server.Close())
-	p.done.Wait()
+	p.stop()
+	err := p.server.Close()
+	if waitErr := errors.Join(wait(ctx, &p.requests), wait(ctx, &p.running)); waitErr != nil {
+		err = errors.Join(err, fmt.Errorf("waiting for the Kubernetes proxy's requests to end: %w", waitErr))
+	}
 	p.idle()
 	return err
 }
 
-// Arm injects a fault.
-func (p *KubeProxy) Arm(_ context.Context, s Spec) (Handle, error) {
-	if err := Validate(s); err != nil {
-		return nil, err
+// track counts connections: the server starts their goroutines and waits for none.
+func (p *KubeProxy) track(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		p.running.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		p.running.Done()
 	}
-	if s.Target != Kubernetes {
-		return nil, &SpecError{"target", "this proxy stands in front of Kubernetes", "write kubernetes"}
-	}
-	f := newArmed(s)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	f.detach = func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.faults = slices.DeleteFunc(p.faults, func(x *armed) bool { return x == f })
-	}
-	p.faults = append(p.faults, f)
-	return f, nil
-}
-
-// reserve returns the first standing fault that this request is to be hit by. The caller
-// confirms or gives back.
-func (p *KubeProxy) reserve(info RequestInfo) *armed {
-	p.mu.Lock()
-	faults := slices.Clone(p.faults)
-	p.mu.Unlock()
-	for _, f := range faults {
-		if f.spec.Match.request(info) && (f.spec.Kind != WatchDrop || info.Verb == "watch") && f.reserve() {
-			return f
-		}
-	}
-	return nil
-}
-
-// ServeHTTP passes a request on, or breaks it.
-func (p *KubeProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p.done.Add(1)
-	defer p.done.Done()
-	info := describe(r)
-	begin := time.Now()
-	f := p.reserve(info)
-	if f == nil {
-		info.Code = p.pass(w, r, nil)
-	} else {
-		info.Code = p.hit(w, r, f)
-	}
-	info.Duration = time.Since(begin)
-	p.mu.Lock()
-	hook := p.hook
-	p.mu.Unlock()
-	if hook != nil {
-		hook(info)
-	}
-	if info.Code == 0 {
-		panic(http.ErrAbortHandler) // closes the connection without an answer
-	}
-}
-
-// hit breaks one request; it returns the status that the client was sent, 0 for none.
-func (p *KubeProxy) hit(w http.ResponseWriter, r *http.Request, f *armed) int {
-	if f.spec.Kind == ReplyLost {
-		return p.loseReply(w, r, f)
-	}
-	if !f.confirm() {
-		return p.pass(w, r, nil)
-	}
-	switch f.spec.Kind {
-	case Status:
-		return refuse(w, f.spec)
-	case Reset:
-		return 0
-	case Hang:
-		select {
-		case <-r.Context().Done():
-		case <-f.gone:
-		}
-		return 0
-	case Latency:
-		timer := time.NewTimer(f.spec.Delay)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-f.gone:
-		case <-r.Context().Done():
-			return 0
-		}
-		return p.pass(w, r, nil)
-	default: // SlowBody, WatchDrop
-		return p.pass(w, r, f)
-	}
-}
-
-// loseReply lets the API server do the work and throws its answer away.
-func (p *KubeProxy) loseReply(w http.ResponseWriter, r *http.Request, f *armed) int {
-	res, err := p.ask(r)
-	if err != nil {
-		f.giveBack()
-		return 0
-	}
-	_, err = io.Copy(io.Discard, res.Body)
-	if err = errors.Join(err, res.Body.Close()); err != nil || !f.confirm() {
-		w.WriteHeader(http.StatusBadGateway)
-		return http.StatusBadGateway
-	}
-	return 0
-}
-
-func (p *KubeProxy) ask(r *http.Request) (*http.Response, error) {
-	out := r.Clone(r.Context())
-	out.URL.Scheme, out.URL.Host, out.Host, out.RequestURI = p.upstream.Scheme, p.upstream.Host, p.upstream.Host, ""
-	out.Header.Del("Connection")
-	return p.transport.RoundTrip(out)
-}
-
-// pass sends a request on and copies the answer, as slowly or as briefly as f says.
-func (p *KubeProxy) pass(w http.ResponseWriter, r *http.Request, f *armed) int {
-	res, err := p.ask(r)
-	if err != nil {
-		return 0
-	}
-	for k, v := range res.Header {
-		w.Header()[k] = v
-	}
-	w.WriteHeader(res.StatusCode)
-	err = copyBody(w, r, res.Body, f)
-	if err = errors.Join(err, res.Body.Close()); err != nil {
-		return 0
-	}
-	return res.StatusCode
-}
-
-func copyBody(w http.ResponseWriter, r *http.Request, body io.Reader, f *armed) error {
-	flush := http.NewResponseController(w)
-	if err := flush.Flush(); err != nil {
-		return err
-	}
-	if f != nil && f.spec.Kind == WatchDrop {
-		return errors.New("watch dropped")
-	}
-	buf := make([]byte, 32<<10)
-	for {
-		part := buf
-		if f != nil {
-			part = buf[:max(1, min(int64(len(buf)), f.spec.BytesPerSecond/10))]
-		}
-		n, err := body.Read(part)
-		if n > 0 {
-			if _, err := w.Write(part[:n]); err != nil {
-				return err
-			}
-			if err := flush.Flush(); err != nil {
-				return err
-			}
-			if f != nil {
-				timer := time.NewTimer(time.Duration(n) * time.Second / time.Duration(f.spec.BytesPerSecond))
-				select {
-				case <-timer.C:
-				case <-f.gone:
-				case <-r.Context().Done():
-				}
-				timer.Stop()
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// refuse answers in the API server's place, in its own form.
-func refuse(w http.ResponseWriter, s Spec) int {
-	reasons := map[int]metav1.StatusReason{
-		http.StatusForbidden: metav1.StatusReasonForbidden, http.StatusNotFound: metav1.StatusReasonNotFound,
-		http.StatusConflict: metav1.StatusReasonConflict, http.StatusTooManyRequests: metav1.StatusReasonTooManyRequests,
-		http.StatusInternalServerError: metav1.StatusReasonInternalError, http.StatusServiceUnavailable: metav1.StatusReasonServiceUnavailable,
-		http.StatusGatewayTimeout: metav1.StatusReasonTimeout,
-	}
-	status := metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusFailure,
-		Message: "injected fault " + s.ID, Reason: reasons[s.Code], Code: int32(s.Code)}
-	if s.Reason != "" {
-		status.Reason = metav1.StatusReason(s.Reason)
-	}
-	if s.RetryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(s.RetryAfter))
-		status.Details = &metav1.StatusDetails{RetryAfterSeconds: int32(s.RetryAfter)}
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(s.Code)
-	// A client that has gone needs no answer.
-	_ = json.NewEncoder(w).Encode(status)
-	return s.Code
 }

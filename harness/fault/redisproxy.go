@@ -1,322 +1,169 @@
 package fault
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"slices"
-	"strings"
 	"sync"
-	"time"
-
-	"github.com/Shopify/toxiproxy/v2/stream"
-	"github.com/Shopify/toxiproxy/v2/toxics"
 )
 
-// RedisProxy is a TCP proxy in front of a Redis server.
+// RedisProxy passes connections to a Redis server through, and breaks them as its faults
+// say. It owns its goroutines: Close returns when the last has ended.
 type RedisProxy struct {
 	upstream string
 	listener net.Listener
-	done     sync.WaitGroup
+	stop     context.CancelFunc
+	running  sync.WaitGroup
 
 	mu     sync.Mutex
-	faults []*armed
-	links  map[*link]bool
+	faults []redisFault
+	// conns are the open connections, oldest first.
+	conns  []*redisConn
 	closed bool
 }
 
-// link is one client's connection and its twin to the server.
-type link struct {
-	client, server net.Conn
-	mu             sync.Mutex
-	// lose is the fault that takes the next reply, nil for none.
-	lose *armed
-}
-
-// NewRedisProxy listens on loopback and passes everything to upstream (host:port).
+// NewRedisProxy listens on a free loopback port in front of the server at upstream
+// (host:port). The server need not be up. The context bounds the start alone: the proxy
+// works until Close.
 func NewRedisProxy(ctx context.Context, upstream string) (*RedisProxy, error) {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, fmt.Errorf("listening for the redis proxy: %w", err)
+		return nil, fmt.Errorf("listening for the Redis proxy on loopback: %w", err)
 	}
-	p := &RedisProxy{upstream: upstream, listener: l, links: map[*link]bool{}}
-	p.done.Go(p.accept)
+	lifetime, stop := context.WithCancel(context.WithoutCancel(ctx))
+	p := &RedisProxy{upstream: upstream, listener: listener, stop: stop}
+	p.running.Go(func() { p.accept(lifetime) })
 	return p, nil
 }
 
-// Addr is where clients connect.
+// Addr is where clients connect, as 127.0.0.1:port. It stays the same until Close.
 func (p *RedisProxy) Addr() string { return p.listener.Addr().String() }
 
-// Close ends every connection and returns when nothing of the proxy runs any more.
-func (p *RedisProxy) Close(context.Context) error {
+// Arm injects a fault. Faults that stand together meet a request in the order of arming.
+func (p *RedisProxy) Arm(_ context.Context, spec Spec) (Handle, error) {
+	if err := Validate(spec); err != nil {
+		return nil, err
+	}
+	if spec.Target != Redis {
+		return nil, &SpecError{"target", "this proxy stands in front of Redis", "write redis"}
+	}
+	a := newArmed(spec)
+	f := newRedisFault(a)
+	a.detach = func() { p.detach(f) }
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faults = append(p.faults, f)
+	for _, c := range p.conns {
+		if f.connect() {
+			c.reset()
+		}
+	}
+	return a, nil
+}
+
+// detach forgets a removed fault.
+func (p *RedisProxy) detach(f redisFault) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faults = slices.DeleteFunc(p.faults, func(x redisFault) bool { return x == f })
+	f.release()
+}
+
+// Close ends every connection and waits for the proxy's goroutines; it fails when they do
+// not end before the context does. A second call does nothing.
+func (p *RedisProxy) Close(ctx context.Context) error {
 	p.mu.Lock()
 	first := !p.closed
 	p.closed = true
-	faults, links := slices.Clone(p.faults), keysOf(p.links)
+	for _, c := range p.conns {
+		c.close()
+	}
 	p.mu.Unlock()
-	var err error
-	if first {
-		err = p.listener.Close()
+	if !first {
+		return nil
 	}
-	for _, f := range faults {
-		err = errors.Join(err, f.Remove(context.Background()))
+	p.stop()
+	err := p.listener.Close()
+	if waitErr := wait(ctx, &p.running); waitErr != nil {
+		err = errors.Join(err, fmt.Errorf("waiting for the Redis proxy's connections to end: %w", waitErr))
 	}
-	for _, l := range links {
-		l.close()
-	}
-	p.done.Wait()
 	return err
 }
 
-func keysOf(m map[*link]bool) []*link {
-	out := make([]*link, 0, len(m))
-	for l := range m {
-		out = append(out, l)
-	}
-	return out
-}
-
-// Arm injects a fault.
-func (p *RedisProxy) Arm(_ context.Context, s Spec) (Handle, error) {
-	if err := Validate(s); err != nil {
-		return nil, err
-	}
-	if s.Target != Redis {
-		return nil, &SpecError{"target", "this proxy stands in front of Redis", "write redis"}
-	}
-	f := newArmed(s)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	f.detach = func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.faults = slices.DeleteFunc(p.faults, func(x *armed) bool { return x == f })
-	}
-	p.faults = append(p.faults, f)
-	if s.Kind == Cut {
-		for l := range p.links {
-			if f.hit() {
-				l.close()
-			}
-		}
-	}
-	return f, nil
-}
-
-// standing lists the armed faults of these kinds, oldest first.
-func (p *RedisProxy) standing(kinds ...string) []*armed {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var out []*armed
-	for _, f := range p.faults {
-		if slices.Contains(kinds, f.spec.Kind) {
-			out = append(out, f)
-		}
-	}
-	return out
-}
-
-func (p *RedisProxy) accept() {
+func (p *RedisProxy) accept(ctx context.Context) {
 	for {
 		client, err := p.listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
 		if err != nil {
-			return // closed
+			continue // the client was gone before it was accepted
 		}
-		if p.refuses() {
-			reset(client)
-			continue
-		}
-		p.done.Go(func() { p.serve(client) })
-	}
-}
-
-func (p *RedisProxy) refuses() bool {
-	for _, f := range p.standing(Cut) {
-		if f.hit() {
-			return true
+		c := newRedisConn(client)
+		if p.admit(c) {
+			p.running.Go(func() { p.serve(ctx, c) })
 		}
 	}
-	return false
 }
 
-// reset ends a connection at once. What it loses is lost on purpose.
-func reset(c net.Conn) {
-	if tcp, ok := c.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0)
-	}
-	_ = c.Close()
-}
-
-func (l *link) close() {
-	reset(l.client)
-	reset(l.server)
-}
-
-// serve joins a client to the server until one of them ends.
-func (p *RedisProxy) serve(client net.Conn) {
-	server, err := net.DialTimeout("tcp", p.upstream, 5*time.Second)
-	if err != nil {
-		reset(client) // the server is down: the client sees what it would see without us
-		return
-	}
-	l := &link{client: client, server: server}
+// admit enters a connection into the list unless a fault, or the end of the proxy, breaks
+// it. It shares Arm's lock, so a cut counts each connection once.
+func (p *RedisProxy) admit(c *redisConn) bool {
 	p.mu.Lock()
-	p.links[l] = true
+	defer p.mu.Unlock()
 	if p.closed {
-		l.close()
+		c.close()
+		return false
 	}
-	p.mu.Unlock()
-	var both sync.WaitGroup
-	both.Go(func() { p.up(l); l.close() })
-	both.Go(func() { p.down(l); l.close() })
-	both.Wait()
+	for _, f := range p.faults {
+		if f.connect() {
+			c.reset()
+			return false
+		}
+	}
+	p.conns = append(p.conns, c)
+	return true
+}
+
+func (p *RedisProxy) serve(ctx context.Context, c *redisConn) {
+	defer p.forget(c)
+	defer c.close()
+	upstream, err := new(net.Dialer).DialContext(ctx, "tcp", p.upstream)
+	if err != nil || !c.attach(upstream) {
+		return // the client sees its connection closed, as from a server that is gone
+	}
+	c.relay(p.standing)
+}
+
+func (p *RedisProxy) forget(c *redisConn) {
 	p.mu.Lock()
-	delete(p.links, l)
-	p.mu.Unlock()
-}
-
-// up carries requests.
-func (p *RedisProxy) up(l *link) {
-	buf := make([]byte, 64<<10)
-	for {
-		n, err := l.client.Read(buf)
-		if n > 0 && !p.request(l, buf[:n]) {
-			return
-		}
-		if err != nil {
-			return
-		}
+	defer p.mu.Unlock()
+	p.conns = slices.DeleteFunc(p.conns, func(x *redisConn) bool { return x == c })
+	for _, f := range p.faults {
+		f.closed(c)
 	}
 }
 
-// request applies the faults to one read of the client's bytes, and passes it on. It
-// returns false when the connection is over.
-func (p *RedisProxy) request(l *link, data []byte) bool {
-	for _, f := range p.standing(Hang, Latency, ReplyLost, Bandwidth, Cut) {
-		if !f.spec.Match.command(data) {
-			continue
-		}
-		switch f.spec.Kind {
-		case Cut:
-			if f.hit() {
-				return false
-			}
-		case Hang:
-			if f.hit() {
-				p.hold(l, f)
-				return false
-			}
-		case Latency:
-			if f.hit() {
-				data = through(&toxics.LatencyToxic{Latency: f.spec.Delay.Milliseconds()}, data, f.gone)
-			}
-		case Bandwidth:
-			if f.hit() {
-				data = through(&toxics.BandwidthToxic{Rate: f.spec.BytesPerSecond / 1000}, data, f.gone)
-			}
-		case ReplyLost:
-			if f.reserve() {
-				l.mu.Lock()
-				l.lose = f
-				l.mu.Unlock()
-			}
-		}
-	}
-	_, err := l.server.Write(data)
-	return err == nil
+// standing is a copy of the armed faults, in order.
+func (p *RedisProxy) standing() []redisFault {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.faults)
 }
 
-// hold swallows what comes until the fault is removed or the client gives up.
-func (p *RedisProxy) hold(l *link, f *armed) {
-	gave := make(chan struct{})
-	p.done.Go(func() {
-		defer close(gave)
-		buf := make([]byte, 4<<10)
-		for {
-			if _, err := l.client.Read(buf); err != nil {
-				return
-			}
-		}
-	})
-	select {
-	case <-f.gone:
-	case <-gave:
-	}
-}
-
-// down carries replies.
-func (p *RedisProxy) down(l *link) {
-	buf := make([]byte, 64<<10)
-	for {
-		n, err := l.server.Read(buf)
-		if n > 0 {
-			l.mu.Lock()
-			lose := l.lose
-			l.lose = nil
-			l.mu.Unlock()
-			if lose != nil && lose.confirm() {
-				return
-			}
-			data := buf[:n]
-			for _, f := range p.standing(Bandwidth) {
-				if f.hit() {
-					data = through(&toxics.BandwidthToxic{Rate: f.spec.BytesPerSecond / 1000}, data, f.gone)
-				}
-			}
-			if _, err := l.client.Write(data); err != nil {
-				return
-			}
-		}
-		if err != nil {
-			l.mu.Lock()
-			if l.lose != nil {
-				l.lose.giveBack()
-				l.lose = nil
-			}
-			l.mu.Unlock()
-			return
-		}
-	}
-}
-
-// through runs one chunk through a toxic of Toxiproxy, until it has passed or the fault is
-// removed; then the toxic lets go of what it holds.
-func through(toxic toxics.Toxic, data []byte, gone <-chan struct{}) []byte {
-	in, out := make(chan *stream.StreamChunk, 1), make(chan *stream.StreamChunk, 1024)
-	in <- &stream.StreamChunk{Data: bytes.Clone(data), Timestamp: time.Now()}
-	close(in)
-	stub := toxics.NewToxicStub(in, out)
-	finished := make(chan struct{})
+// wait waits for a group, but no longer than the context lasts.
+func wait(ctx context.Context, group *sync.WaitGroup) error {
+	done := make(chan struct{})
 	go func() {
-		defer close(finished)
-		toxic.Pipe(stub)
+		defer close(done)
+		group.Wait()
 	}()
 	select {
-	case <-finished:
-	case <-gone:
-		select {
-		case stub.Interrupt <- struct{}{}:
-		case <-finished:
-		}
-		<-finished
-		stub.Close()
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	var all []byte
-	for chunk := range out {
-		all = append(all, chunk.Data...)
-	}
-	return all
-}
-
-// command reports whether a command of this name begins in the data; "" matches all. A
-// command's name stands in its own RESP bulk string.
-func (m Match) command(data []byte) bool {
-	if m.Command == "" {
-		return true
-	}
-	name := strings.ToLower(m.Command)
-	return bytes.Contains(bytes.ToLower(data), fmt.Appendf(nil, "$%d\r\n%s\r\n", len(name), name))
 }

@@ -20,10 +20,9 @@ func describe(r *http.Request) RequestInfo {
 		parts = nil
 	}
 	if len(parts) >= 2 && parts[0] == "namespaces" {
-		if len(parts) == 2 {
-			info.Resource, info.Name = "namespaces", parts[1]
-			parts = nil
-		} else {
+		// A namespace's own subresources look like resources inside of it.
+		own := len(parts) == 3 && (parts[2] == "status" || parts[2] == "finalize")
+		if len(parts) > 2 && !own {
 			info.Namespace = parts[1]
 			parts = parts[2:]
 		}
@@ -38,7 +37,7 @@ func describe(r *http.Request) RequestInfo {
 			info.Subresource = part
 		}
 	}
-	info.Verb = verb(r, info.Name != "")
+	info.Verb = verb(r, info.Name != "" || info.Resource == "") // discovery and health are got, not listed
 	return info
 }
 

@@ -29,7 +29,7 @@ const (
 	Reset = "reset"
 	// SlowBody limits the API server's answers to BytesPerSecond.
 	SlowBody = "slow-body"
-	// WatchDrop ends watches as soon as their answer begins.
+	// WatchDrop ends watches: those that are open, and new ones when their answer begins.
 	WatchDrop = "watch-drop"
 )
 

@@ -1,0 +1,58 @@
+package fault
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+// hang answers nothing until the client goes; when the fault is removed first, the
+// connection is closed.
+func (c *call) hang(a *armed, w http.ResponseWriter, r *http.Request) {
+	takeBody(r)
+	select {
+	case <-r.Context().Done():
+	case <-a.gone:
+	}
+	c.hangUp(w, false)
+}
+
+// delay holds a request back. A client that gives up meanwhile has asked for nothing.
+func (c *call) delay(a *armed, w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+	takeBody(r)
+	timer := time.NewTimer(a.spec.Delay)
+	defer timer.Stop()
+	select {
+	case <-r.Context().Done():
+		c.hangUp(w, false)
+		return
+	case <-a.gone:
+	case <-timer.C:
+	}
+	next(w, r)
+}
+
+// takeBody reads the whole body: only then does the server notice that a client goes.
+func takeBody(r *http.Request) {
+	data, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // the client broke off; what comes next reads the same error from the body
+	}
+	r.Body = io.NopCloser(bytes.NewReader(data))
+}
+
+// hangUp reports the request, then closes the client's connection without an answer; reset
+// makes the client see a reset instead of an end.
+func (c *call) hangUp(w http.ResponseWriter, reset bool) {
+	c.tell(0)
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler) // the server's own way to close a connection
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok && reset {
+		_ = tcp.SetLinger(0) // on an error the client sees an orderly end instead
+	}
+	_ = conn.Close() // it is given up; there is nobody to tell
+}

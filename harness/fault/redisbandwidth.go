@@ -1,0 +1,18 @@
+package fault
+
+import "github.com/Shopify/toxiproxy/v2/toxics"
+
+// redisBandwidth limits the rate of each connection, each direction on its own. A hit is
+// one read, of up to 64 KiB.
+type redisBandwidth struct{ plainRedisFault }
+
+func (f *redisBandwidth) request(*redisConn, request) action { return f.limit() }
+func (f *redisBandwidth) reply(*redisConn) action            { return f.limit() }
+
+func (f *redisBandwidth) limit() action {
+	if !f.hit() {
+		return action{}
+	}
+	toxic := &toxics.BandwidthToxic{Rate: f.spec.BytesPerSecond / 1000} // the library counts kB/s
+	return action{slow: &slowdown{toxic: toxic, until: f.gone}}
+}
