@@ -8,6 +8,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
@@ -90,7 +91,9 @@ func (c *Counters) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			c.write(ctx, c.due(time.Now(), false))
+			// A write that has begun is finished: cut off, it might be applied later, in the
+			// middle of the next one.
+			c.write(context.WithoutCancel(ctx), c.due(time.Now(), false))
 		}
 	}
 }
@@ -130,7 +133,7 @@ func (c *Counters) write(ctx context.Context, due map[string]entry) {
 
 // writeOne raises the object's counters; an object that has gone needs none.
 func (c *Counters) writeOne(ctx context.Context, uid string, e entry) error {
-	err := c.caller.Do(ctx, "update", resource+"/status", func(ctx context.Context) error {
+	raise := func(ctx context.Context) error {
 		var rr v1alpha1.RemediationRequest
 		if err := c.client.Get(ctx, e.key, &rr); err != nil {
 			return err
@@ -140,6 +143,10 @@ func (c *Counters) writeOne(ctx context.Context, uid string, e entry) error {
 		}
 		e.tally.into(&rr.Status)
 		return c.client.Status().Update(ctx, &rr)
+	}
+	err := c.caller.Do(ctx, "update", resource+"/status", func(ctx context.Context) error {
+		// Somebody else may write the status at the same moment: read again, raise again.
+		return retry.RetryOnConflict(retry.DefaultBackoff, func() error { return raise(ctx) })
 	})
 	if apierrors.IsNotFound(err) {
 		return nil

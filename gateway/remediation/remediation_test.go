@@ -248,6 +248,25 @@ func TestMembersShareWritesAndNeverStandTwice(t *testing.T) {
 	}
 }
 
+func TestAStatusThatSomebodyElseWroteMeanwhileIsWrittenAgain(t *testing.T) {
+	rr := existing("rr", func(*v1alpha1.RemediationRequest) {})
+	disturbed := false
+	c := newFake(t, interceptor.Funcs{SubResourceUpdate: func(ctx context.Context, c client.Client, sub string, o client.Object, opts ...client.SubResourceUpdateOption) error {
+		if !disturbed {
+			disturbed = true
+			return apierrors.NewConflict(schema.GroupResource{}, o.GetName(), errors.New("changed"))
+		}
+		return c.SubResource(sub).Update(ctx, o, opts...)
+	}}, rr)
+	counters := NewCounters(c, Caller{Timeout: time.Second}, time.Hour, slog.New(slog.DiscardHandler))
+	counters.Note("uid-1", rr.Namespace, rr.Name, Tally{Members: 3})
+	counters.Flush(context.Background())
+	var got v1alpha1.RemediationRequest
+	if err := c.Get(context.Background(), client.ObjectKeyFromObject(rr), &got); err != nil || got.Status.Members != 3 {
+		t.Errorf("status %+v, %v", got.Status, err)
+	}
+}
+
 func TestCountersAreCoalescedAndNeverFall(t *testing.T) {
 	rr := existing("rr", func(r *v1alpha1.RemediationRequest) { r.Status.Occurrences = 5 })
 	writes := 0

@@ -13,7 +13,9 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/stormproof/stormproof/harness/environment"
 	"github.com/stormproof/stormproof/harness/scenario"
@@ -34,6 +36,8 @@ func main() {
 	if suite.Serve(wiring()) {
 		return
 	}
+	// controller-runtime warns with a stack when nobody chose; its news is in our own errors.
+	log.SetLogger(logr.Discard())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := execute(ctx, os.Args[1:])
 	stop()
