@@ -63,6 +63,8 @@ type object struct {
 	over    int64
 	deleted bool
 	final   *history.Object
+	// gone is the Seq of the first deletion seen before any last list; 0 for never.
+	gone int64
 }
 
 // gather sorts the events; why says what is missing for any judgement.
@@ -115,6 +117,9 @@ func (e *evidence) see(objects map[string]*object, ev history.Event) {
 	}
 	terminal := ev.Object.Phase == "Completed" || ev.Object.Phase == "Failed"
 	o.deleted = o.deleted || ev.Object.Change == "deleted"
+	if ev.Object.Change == "deleted" && o.final == nil && o.gone == 0 {
+		o.gone = ev.Seq
+	}
 	if o.over == 0 && (terminal || o.deleted) {
 		o.over = ev.Seq
 	}
@@ -183,6 +188,7 @@ func (e *evidence) named(namespace, name string) []*object {
 func (e *evidence) created(o *object) (earliest, latest time.Time) {
 	latest = o.first.Clock
 	earliest = latest
+	named := false
 	for _, r := range e.requests {
 		if r.answer == nil || r.event.Seq > o.first.Seq && r.maybe() {
 			continue
@@ -191,6 +197,7 @@ func (e *evidence) created(o *object) (earliest, latest time.Time) {
 			if v.Verdict != "created" || v.Name != o.Name || v.Namespace != o.Namespace {
 				continue
 			}
+			named = true
 			if r.event.Clock.Before(earliest) {
 				earliest = r.event.Clock
 			}
@@ -199,7 +206,47 @@ func (e *evidence) created(o *object) (earliest, latest time.Time) {
 			}
 		}
 	}
+	if !named {
+		// Nobody was told of the creation (a lost reply), or it is a storm: any request
+		// that carried such an alert may have been the one, so the first is the bound.
+		for _, x := range e.entries {
+			if x.firing() && x.concerns(o) && x.request.event.Clock.Before(earliest) {
+				return x.request.event.Clock, latest
+			}
+		}
+	}
 	return earliest, latest
+}
+
+// concerns reports whether an alert could have opened or moved the object.
+func (x *entry) concerns(o *object) bool {
+	return o.Storm && o.group == x.group || !o.Storm && o.identity == x.identity
+}
+
+// unlisted finds a live object when the history holds no last list at all: then nothing
+// can be said about what is visible at the end.
+func (e *evidence) unlisted() (*object, bool) {
+	var live *object
+	for _, o := range e.objects {
+		if o.final != nil {
+			return nil, false
+		}
+		if live == nil && o.Managed && !o.deleted {
+			live = o
+		}
+	}
+	return live, live != nil
+}
+
+// noList is the finding for a history without a last list.
+func noList(o *object) Finding {
+	return Finding{Outcome: Inconclusive, Why: "the history shows " + o.Name + " alive and has no last list of the objects", Evidence: []int64{o.first.Seq}}
+}
+
+// opaque reports whether a body that the harness cannot read was acknowledged: what it
+// said is then unknown.
+func (e *evidence) opaque() bool {
+	return slices.ContainsFunc(e.requests, func(r *request) bool { return r.Opaque && r.answer != nil && r.answer.Acked() })
 }
 
 // idleFaults are those that ended without a hit.

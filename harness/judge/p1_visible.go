@@ -1,11 +1,32 @@
 package judge
 
+import "slices"
+
 // visible judges P1: every acknowledged alert is visible exactly once, and nothing is
 // visible that nobody sent.
 func visible(e *evidence) Finding {
-	for _, check := range []func(*evidence) Finding{verdictsComplete, fingerprintsTrue, ackedVisible, onceOnly, nothingInvented} {
+	for _, check := range []func(*evidence) Finding{verdictsComplete, fingerprintsTrue, ackedVisible, noneVanished, onceOnly, nothingInvented} {
 		if f := check(e); f.Outcome != Pass {
 			return f
+		}
+	}
+	if o, missing := e.unlisted(); missing && slices.ContainsFunc(e.entries, (*entry).acked) {
+		return noList(o)
+	}
+	return pass()
+}
+
+// noneVanished: an object goes only when a user deletes it.
+func noneVanished(e *evidence) Finding {
+	removed := map[string]bool{}
+	for _, ev := range e.events {
+		if ev.Action != nil && ev.Action.Kind == "delete" {
+			removed[ev.Action.Namespace+"/"+ev.Action.Name] = true
+		}
+	}
+	for _, o := range e.objects {
+		if o.Managed && o.gone != 0 && o.final == nil && !removed[o.Namespace+"/"+o.Name] {
+			return fail(o.gone, "%s %s/%s vanished and no user deleted it", kindOf(o.Storm), o.Namespace, o.Name)
 		}
 	}
 	return pass()
@@ -100,7 +121,13 @@ func ackedVisible(e *evidence) Finding {
 		if !seen[x.identity] {
 			return fail(x.request.end.Seq, "%s was acknowledged as %s and is nowhere to be seen", x.short(), x.verdict.Verdict)
 		}
-		if len(e.named(x.verdict.Namespace, x.verdict.Name)) == 0 {
+		meant := e.named(x.verdict.Namespace, x.verdict.Name)
+		for _, o := range meant {
+			if !o.Storm && o.identity != x.identity {
+				return fail(x.request.end.Seq, "%s was acknowledged as %s of %s, which is another incident: %s", x.short(), x.verdict.Verdict, o.Name, o.identity)
+			}
+		}
+		if len(meant) == 0 {
 			return fail(x.request.end.Seq, "%s was acknowledged as %s of %s/%s, which never existed", x.short(), x.verdict.Verdict, x.verdict.Namespace, x.verdict.Name)
 		}
 	}
@@ -134,10 +161,8 @@ func onceOnly(e *evidence) Finding {
 // nothingInvented: every object and member stands for a firing alert that was sent.
 func nothingInvented(e *evidence) Finding {
 	sent := map[string]bool{}
-	for _, r := range e.requests {
-		if r.Opaque && r.answer != nil && r.answer.Acked() {
-			return pass() // the harness does not know what such a body said
-		}
+	if e.opaque() {
+		return pass()
 	}
 	for _, x := range e.entries {
 		if x.firing() {

@@ -1,6 +1,10 @@
 package judge
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // unique judges P2: at most one open object of an identity at any time.
 func unique(e *evidence) Finding {
@@ -10,7 +14,8 @@ func unique(e *evidence) Finding {
 			byIdentity[o.identity] = append(byIdentity[o.identity], o)
 		}
 	}
-	for identity, list := range byIdentity {
+	for _, identity := range slices.Sorted(maps.Keys(byIdentity)) {
+		list := byIdentity[identity]
 		for i, newer := range list {
 			for _, older := range list[:i] {
 				if older.over != 0 && older.over < newer.first.Seq {

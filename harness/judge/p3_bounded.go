@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -20,7 +21,8 @@ func bounded(e *evidence) Finding {
 			groups[o.group] = append(groups[o.group], made{o, earliest, latest})
 		}
 	}
-	for group, list := range groups {
+	for _, group := range slices.Sorted(maps.Keys(groups)) {
+		list := groups[group]
 		slices.SortFunc(list, func(a, b made) int { return a.latest.Compare(b.latest) })
 		n := list[0].object.rule.Threshold
 		for i := n; i < len(list); i++ {

@@ -23,7 +23,11 @@ func newTally() *tally {
 // acknowledged deliveries, for each object that is left at the end. A request without an
 // answer widens the bounds; one that was refused must not have counted.
 func counted(e *evidence) Finding {
+	if o, missing := e.unlisted(); missing {
+		return noList(o)
+	}
 	tallies := map[*object]*tally{}
+	roots := e.roots()
 	for _, x := range e.entries {
 		if !x.firing() {
 			continue
@@ -34,7 +38,7 @@ func counted(e *evidence) Finding {
 				t = newTally()
 				tallies[o] = t
 			}
-			ep, de := episode{x.identity, x.StartsAt.UTC()}, delivery{x.identity, x.request.ID}
+			ep, de := episode{x.identity, x.StartsAt.UTC()}, delivery{x.identity, roots[x.request.ID]}
 			t.maybeEpisodes[ep], t.maybeDeliveries[de] = true, true
 			if x.acked() {
 				t.episodes[ep], t.deliveries[de] = true, true
@@ -43,7 +47,13 @@ func counted(e *evidence) Finding {
 	}
 	for _, o := range e.objects {
 		t := tallies[o]
-		if t == nil || o.final == nil || !o.Managed {
+		if o.final == nil || !o.Managed {
+			continue
+		}
+		if t == nil {
+			if o.final.Occurrences != 0 && e.refusedOnly(o) {
+				return fail(o.first.Seq, "occurrences of %s are %d although every request that could have moved it was refused", o.Name, o.final.Occurrences)
+			}
 			continue
 		}
 		if f := within(o, "occurrences", o.final.Occurrences, len(t.episodes), len(t.maybeEpisodes)); f.Outcome != Pass {
@@ -54,6 +64,49 @@ func counted(e *evidence) Finding {
 		}
 	}
 	return membersCounted(e)
+}
+
+// roots maps each request to the delivery it belongs to: a request and its retries are one.
+//
+// The limit: where an attempt of a chain got no answer at all, each attempt stands for
+// itself. The first may have been settled whole, with only the answer lost, and the gateway
+// cannot know the retry for one, so such a chain may rightly count once or once an attempt.
+func (e *evidence) roots() map[string]string {
+	root, split := map[string]string{}, map[string]bool{}
+	for _, r := range e.requests {
+		root[r.ID] = r.ID
+		if above, known := root[r.RetryOf]; known {
+			root[r.ID] = above
+		}
+		if r.maybe() {
+			split[root[r.ID]] = true
+		}
+	}
+	for id, top := range root {
+		if split[top] {
+			root[id] = id
+		}
+	}
+	return root
+}
+
+// refusedOnly reports whether every firing alert that could have moved the object was in a
+// request answered with a refusal.
+func (e *evidence) refusedOnly(o *object) bool {
+	if e.opaque() {
+		return false
+	}
+	sent := false
+	for _, x := range e.entries {
+		if !x.firing() || !x.concerns(o) {
+			continue
+		}
+		if x.request.maybe() || x.request.answer.Acked() {
+			return false
+		}
+		sent = true
+	}
+	return sent
 }
 
 func within(o *object, what string, got int64, least, most int) Finding {
@@ -80,7 +133,7 @@ func (e *evidence) attributed(x *entry) []*object {
 	}
 	var out []*object
 	for _, o := range e.objects {
-		if o.Managed && (o.Storm && o.group == x.group || !o.Storm && o.identity == x.identity) {
+		if o.Managed && x.concerns(o) {
 			out = append(out, o)
 		}
 	}

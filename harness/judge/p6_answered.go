@@ -24,6 +24,8 @@ func answered(e *evidence) Finding {
 		}
 		switch {
 		case a.Acked():
+		case a.Status != 0 && a.Status < http.StatusBadRequest:
+			return fail(r.end.Seq, "answer %d of %s neither acknowledges nor refuses", a.Status, r.ID)
 		case a.Status == 0 && !e.disturbed(r):
 			return fail(r.end.Seq, "request %s got no answer although nothing was broken: %s", r.ID, a.Error)
 		case a.Status >= http.StatusBadRequest && !strings.HasPrefix(a.ContentType, "application/problem+json"):

@@ -14,6 +14,8 @@ func isolated(e *evidence) Finding {
 			return fail(ev.Seq, "left behind: %s %s", ev.Residue.Kind, firstLine(ev.Residue.What))
 		case ev.Object != nil && !slices.Contains(e.begin.Namespaces, ev.Object.Namespace):
 			return fail(ev.Seq, "object %s/%s lies outside of the scenario's namespaces", ev.Object.Namespace, ev.Object.Name)
+		case ev.Page != nil && !slices.Contains(e.begin.Namespaces, ev.Page.Namespace):
+			return fail(ev.Seq, "page %s/%s lies outside of the scenario's namespaces", ev.Page.Namespace, ev.Page.Name)
 		case ev.Key != nil && !strings.HasPrefix(ev.Key.Name, e.begin.RedisPrefix):
 			return fail(ev.Seq, "Redis key %s lies outside of the scenario's prefix", ev.Key.Name)
 		}
