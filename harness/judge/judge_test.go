@@ -209,6 +209,8 @@ func TestP5CountersAreTrue(t *testing.T) {
 		{"a refused request that left an object without a count passes", Pass, start().req("a", "1", "").ans("a", 503, "", "", "", 0).
 			obj("added", "o1", "1", false, 1, 0, 0).obj("listed", "o1", "1", true, 1, 0, 0).end()},
 		{"a storm that counts a member its pages lack fails", Fail, good().page("ns", "1").obj("listed", "s", "1", true, 1, 1, 1, storm(2)).end()},
+		{"a sweep after the last list hides no wrong count", Fail, good().obj("listed", "o1", "1", true, 1, 2, 1).
+			obj("deleted", "o1", "1", false, 1, 2, 1).end()},
 		{"a live object with no last list is inconclusive", Inconclusive, good().end()},
 	})
 }
