@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -70,7 +71,11 @@ func newJudge() *cobra.Command {
 		Short: "Judge the histories of a saved run again, without the system",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			files, err := history.ReadDir(args[0])
+			dir, err := filepath.EvalSymlinks(args[0]) // reports/latest is a link
+			if err != nil {
+				return usageError{fmt.Errorf("finding the run: %w; name its folder, for example reports/latest", err)}
+			}
+			files, err := history.ReadDir(dir)
 			if err != nil {
 				return usageError{fmt.Errorf("%w; name the folder of a run, for example reports/latest", err)}
 			}
