@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/goccy/go-yaml"
 )
 
 var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
@@ -29,6 +31,10 @@ func New(dir, id, title string) (string, error) {
 	}
 	slug := strings.Trim(notInNames.ReplaceAllString(strings.ToLower(title), "-"), "-")
 	path := filepath.Join(dir, category, strings.ToLower(id)+"-"+slug+".yaml")
+	text, err := render(path, id, title, category)
+	if err != nil {
+		return "", err
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return "", fmt.Errorf("making the category's folder: %w", err)
 	}
@@ -36,8 +42,21 @@ func New(dir, id, title string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("creating the scenario: %w", err)
 	}
-	_, err = fmt.Fprintf(f, template, id, title, category)
+	_, err = f.Write(text)
 	return path, errors.Join(err, f.Close())
+}
+
+// render fills in the template, and refuses an id or a title that would not load.
+func render(path, id, title, category string) ([]byte, error) {
+	quoted, err := yaml.Marshal(strings.Join(strings.Fields(title), " "))
+	if err != nil {
+		return nil, fmt.Errorf("writing the title: %w", err)
+	}
+	text := fmt.Appendf(nil, template, id, strings.TrimSpace(string(quoted)), category)
+	if _, err := Parse(path, text); err != nil {
+		return nil, fmt.Errorf("no scenario can have this id and title: %w", err)
+	}
+	return text, nil
 }
 
 const template = `# yaml-language-server: $schema=../../harness/scenario/scenario.v1.json
