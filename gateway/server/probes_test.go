@@ -1,0 +1,114 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stormproof/stormproof/gateway/server/mocks"
+)
+
+func get(t *testing.T, h http.Handler, path string) *httptest.ResponseRecorder {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+	return w
+}
+
+// wantSeries looks for a line in what the admin listener tells Prometheus.
+func wantSeries(t *testing.T, s *Server, line string) {
+	t.Helper()
+	body := get(t, s.Admin(), "/metrics").Body.String()
+	if !slices.Contains(strings.Split(body, "\n"), line) {
+		t.Errorf("/metrics lacks %q:\n%s", line, body)
+	}
+}
+
+func TestReadyzNamesEveryDependency(t *testing.T) {
+	works := func(context.Context) error { return nil }
+	fails := func(context.Context) error { return errors.New("connection refused") }
+	for name, tc := range map[string]struct {
+		checks   []Check
+		stopping bool
+		code     int
+		status   string
+		want     map[string]string
+	}{
+		"all can be used": {[]Check{{"redis", works}, {"kubernetes", works}}, false, 200, "ready",
+			map[string]string{"redis": "ok", "kubernetes": "ok"}},
+		"one cannot": {[]Check{{"redis", fails}, {"kubernetes", works}}, false, 503, "not ready",
+			map[string]string{"redis": "connection refused", "kubernetes": "ok"}},
+		"none can": {[]Check{{"redis", fails}, {"kubernetes", fails}}, false, 503, "not ready",
+			map[string]string{"redis": "connection refused", "kubernetes": "connection refused"}},
+		"a gateway that stops takes no new work": {[]Check{{"redis", works}}, true, 503, "stopping",
+			map[string]string{"redis": "ok"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(mocks.NewProcessor(t), tc.checks...)
+			if tc.stopping {
+				s.Stopping()
+			}
+			for listener, h := range map[string]http.Handler{"public": s.Public(), "admin": s.Admin()} {
+				w := get(t, h, "/readyz")
+				var got struct {
+					Status       string            `json:"status"`
+					Dependencies map[string]string `json:"dependencies"`
+				}
+				if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+					t.Fatal(err)
+				}
+				if w.Code != tc.code || got.Status != tc.status {
+					t.Errorf("%s: %d %s, want %d %s", listener, w.Code, got.Status, tc.code, tc.status)
+				}
+				if diff := cmp.Diff(tc.want, got.Dependencies); diff != "" {
+					t.Error(diff)
+				}
+			}
+		})
+	}
+}
+
+func TestAHungDependencyIsAskedWithADeadline(t *testing.T) {
+	s := newServer(mocks.NewProcessor(t), Check{"redis", func(ctx context.Context) error {
+		if _, ok := ctx.Deadline(); !ok {
+			t.Error("a check without a deadline hangs the probe")
+		}
+		return nil
+	}})
+	get(t, s.Public(), "/readyz")
+}
+
+func TestHealthzIsAliveWhateverTheDependenciesSay(t *testing.T) {
+	s := newServer(mocks.NewProcessor(t), Check{"redis", func(context.Context) error { return errors.New("away") }})
+	s.Stopping()
+	if w := get(t, s.Public(), "/healthz"); w.Code != http.StatusOK {
+		t.Errorf("got %d: a restart would not help", w.Code)
+	}
+}
+
+func TestMetricsAreOnTheAdminListenerAlone(t *testing.T) {
+	s := newServer(mocks.NewProcessor(t))
+	get(t, s.Public(), "/healthz")
+	wantSeries(t, s, `stormproof_http_requests_total{code="200",route="/healthz"} 1`)
+	if w := get(t, s.Public(), "/metrics"); w.Code != http.StatusNotFound {
+		t.Errorf("the public listener answers /metrics with %d", w.Code)
+	}
+	if w := get(t, s.Admin(), route); w.Code != http.StatusNotFound {
+		t.Errorf("the admin listener takes alerts: %d", w.Code)
+	}
+}
+
+func TestPathsThatSendersInventMakeNoNewSeries(t *testing.T) {
+	s := newServer(mocks.NewProcessor(t))
+	for _, path := range []string{"/a", "/b", "/c/d"} {
+		get(t, s.Public(), path)
+	}
+	wantSeries(t, s, `stormproof_http_requests_total{code="404",route="/"} 3`)
+}
