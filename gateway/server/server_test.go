@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -249,6 +250,23 @@ func TestTheBodyLimitIsExactAndOnWhatComesOutOfGzip(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestAGzipBombIsNotUnpacked looks at memory, because the answer alone cannot tell whether
+// the bomb was unpacked first and refused afterwards.
+func TestAGzipBombIsNotUnpacked(t *testing.T) {
+	bomb, h := gzipped(t, strings.Repeat(" ", 3<<20)), newServer(mocks.NewProcessor(t)).Public()
+	if len(bomb) > int(limits.BodyBytes) {
+		t.Fatalf("the bomb has %d bytes: it must itself be within the limit", len(bomb))
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	w := post(t, h, bomb, header("Content-Encoding", "gzip"))
+	runtime.ReadMemStats(&after)
+	wantProblem(t, w, http.StatusRequestEntityTooLarge, "too-large")
+	if used := after.TotalAlloc - before.TotalAlloc; used > 1<<20 {
+		t.Errorf("refusing 3 MiB at a limit of 4 KiB took %d bytes of memory", used)
 	}
 }
 
