@@ -195,6 +195,14 @@ func leafProblems(name string, file *ast.File, e *jsonschema.ValidationError) Pr
 		p.Message = fmt.Sprintf("%v is not one of %s", k.Got, strings.Join(want, ", "))
 		p.Suggestion = didYouMean(fmt.Sprint(k.Got), want)
 		return Problems{p}
+	case *kind.Pattern:
+		p := at(e.InstanceLocation)
+		p.Message = fmt.Sprintf("%q does not have the form %s", k.Got, k.Want)
+		if k.Want == durationPattern {
+			p.Message = fmt.Sprintf("%q is not a duration", k.Got)
+			p.Suggestion = "write for example 500ms, 2s or 4m59s"
+		}
+		return Problems{p}
 	case *kind.MaxProperties, *kind.MinProperties:
 		p := at(e.InstanceLocation)
 		p.Message = "exactly one of its fields must be set; start a new list item for each step"

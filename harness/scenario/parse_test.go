@@ -45,17 +45,17 @@ func TestAWrongFileIsToldByLineFieldAndSuggestion(t *testing.T) {
 		"a step without a key": {
 			head + "steps:\n  - {}\n", 6, "steps.0", "exactly one of its fields", ""},
 		"a bad duration": {
-			head + "steps:\n  - advance: 5 minutes\n", 6, "steps.0.advance", "does not match", ""},
+			head + "steps:\n  - advance: 5 minutes\n", 6, "steps.0.advance", "is not a duration", "write for example 500ms, 2s or 4m59s"},
 		"a duration without a unit": {
-			head + "steps:\n  - advance: \"5\"\n", 6, "steps.0.advance", "does not match", ""},
+			head + "steps:\n  - advance: \"5\"\n", 6, "steps.0.advance", "is not a duration", "write for example 500ms, 2s or 4m59s"},
 		"a required field that is missing": {
 			head + "steps:\n  - send:\n      alerts: []\n", 6, "steps.0.send", "missing id", ""},
 		"a title that is missing": {
 			"id: STO-99\ncategory: storm\npromises: [P1]\nsteps: [{heal: a}]\n", 1, "", "missing title", ""},
 		"an id of another form": {
-			strings.Replace(sound, "STO-99", "storm-1", 1), 1, "id", "does not match", ""},
+			strings.Replace(sound, "STO-99", "storm-1", 1), 1, "id", "does not have the form", ""},
 		"a promise that does not exist": {
-			strings.Replace(sound, "[P1]", "[P0]", 1), 4, "promises.0", "does not match", ""},
+			strings.Replace(sound, "[P1]", "[P0]", 1), 4, "promises.0", "does not have the form", ""},
 		"no step at all": {
 			head + "steps: []\n", 5, "steps", "minItems", ""},
 		"a number out of range": {

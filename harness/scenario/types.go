@@ -227,9 +227,12 @@ func (d *Duration) UnmarshalYAML(b []byte) error {
 	return nil
 }
 
+// durationPattern is what a duration looks like.
+const durationPattern = `^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+
 // JSONSchema describes the text form to editors.
 func (Duration) JSONSchema() *jsonschema.Schema {
-	return &jsonschema.Schema{Type: "string", Pattern: `^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`,
+	return &jsonschema.Schema{Type: "string", Pattern: durationPattern,
 		Description: "A duration such as 500ms, 2s or 4m59s."}
 }
 
