@@ -1,5 +1,6 @@
-// Package scenario is the language in which Stormproof's tests are written, and the machine
-// that carries them out. One YAML file is one scenario; QA writes it without Go:
+// Package scenario is the language in which Stormproof's tests are written: its types, its
+// JSON Schema, its loader and its linter. One YAML file is one scenario; QA writes it
+// without Go:
 //
 //	id: DED-01
 //	title: second delivery is a duplicate
@@ -10,17 +11,9 @@
 //	  - send: {id: again, alerts: [{labels: {alertname: CPUHigh, pod: api-1}}], answers: {202: 1}}
 //	  - expect: {that: "rr.size() == 1", because: "one incident, one object"}
 //
-// From file to verdict:
-//
-//	file --Load--> Scenario --Lint--> no problems --Run--> history + Outcome
-//	                                                 |
-//	       World: own namespace, own Redis prefix, own clock, own fault proxies
-//
 // Load refuses what the JSON Schema (Schema) does not know and says file, line, field and
-// the nearest valid name. Run executes the steps in order, records everything in a
-// history, takes the world down, looks for residue, and lets package judge decide on the
-// promises from the history alone. A scenario passes when its own steps and every judged
-// promise pass.
+// the nearest valid name; Lint finds what no schema can see. Package expr, below this one,
+// is the expressions; package play carries a scenario out.
 //
 // What is deliberately absent: sleeps, retries of a failed scenario, skips, and loops.
 // Time is moved with `advance`; states are awaited with `eventually`, which stops at once

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/stormproof/stormproof/harness/fault"
+	"github.com/stormproof/stormproof/harness/scenario/expr"
 )
 
 // Lint checks what the schema cannot: expressions compile, faults exist, ids are unique,
@@ -115,8 +116,8 @@ func (l *linter) steps(path string, steps []Step) {
 }
 
 func (l *linter) expression(field, source string) {
-	if _, err := compile(source); err != nil {
-		l.add(field, strings.TrimSpace(err.Error()), "variables: "+strings.Join(sortedKeys(variables), ", "))
+	if _, err := expr.Compile(source); err != nil {
+		l.add(field, strings.TrimSpace(err.Error()), "variables: "+strings.Join(sortedKeys(expr.Variables), ", "))
 	}
 }
 
@@ -125,7 +126,7 @@ func (l *linter) fault(field string, f *Fault) {
 		l.add(field+".id", fmt.Sprintf("fault id %q is used twice", f.ID), "")
 	}
 	l.faults[f.ID] = true
-	if err := fault.Validate(f.spec(nil)); err != nil {
+	if err := fault.Validate(f.Spec()); err != nil {
 		l.add(field, err.Error(), "")
 	}
 }
@@ -137,4 +138,13 @@ func contains(list []string, x string) bool {
 		}
 	}
 	return false
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	sort.Strings(out)
+	return out
 }

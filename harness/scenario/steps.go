@@ -1,314 +1,72 @@
 package scenario
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"strings"
-	"time"
 
-	"golang.org/x/sync/errgroup"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
-
-	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
-	"github.com/stormproof/stormproof/harness/history"
+	"github.com/stormproof/stormproof/harness/fault"
 )
 
-// poll is how often an awaited state is looked at.
-const poll = 20 * time.Millisecond
-
-// do carries out one step.
-func (w *world) do(ctx context.Context, s *Step) error {
+// Name says in a few words what a step does.
+func (s *Step) Name() string {
 	switch {
 	case s.Send != nil:
-		return w.send(ctx, s.Send)
+		return "send " + s.Send.ID
 	case s.Storm != nil:
-		return w.send(ctx, s.Storm.asSend())
+		return fmt.Sprintf("storm %s of %d", s.Storm.ID, s.Storm.Count)
 	case s.Advance != nil:
-		return w.advance(s.Advance.D())
+		return "advance " + s.Advance.D().String()
 	case s.Fault != nil:
-		return w.arm(ctx, s.Fault)
+		return "fault " + s.Fault.ID + ": " + s.Fault.Target + " " + s.Fault.Kind
 	case s.Heal != nil:
-		return w.heal(ctx, *s.Heal)
+		return "heal " + *s.Heal
 	case s.Expect != nil:
-		return w.expect(ctx, s.Expect)
+		return "expect " + s.Expect.That
 	case s.Eventually != nil:
-		return w.eventually(ctx, s.Eventually)
+		return "eventually " + s.Eventually.That
 	case s.Consistently != nil:
-		return w.consistently(ctx, s.Consistently)
+		return "consistently " + s.Consistently.That
 	case s.Phase != nil:
-		return w.setPhase(ctx, s.Phase)
+		return "phase " + s.Phase.To
 	case s.Delete != nil:
-		return w.remove(ctx, s.Delete)
+		return "delete"
 	case s.Apply != nil:
-		return w.apply(ctx, *s.Apply)
+		return "apply"
 	case s.Redis != nil:
-		return w.redisCommand(ctx, s.Redis)
+		return "redis " + strings.Join(s.Redis.Command, " ") + s.Redis.Server
 	case s.Restart != nil:
-		return w.restart(ctx, s.Restart)
+		return "restart"
 	case s.Concurrently != nil:
-		group, groupCtx := errgroup.WithContext(ctx)
-		for i := range s.Concurrently {
-			group.Go(func() error { return w.do(groupCtx, &s.Concurrently[i]) })
-		}
-		return group.Wait()
-	case s.Alertmanager != nil:
-		return w.doAlertmanager(ctx, s.Alertmanager)
+		return fmt.Sprintf("concurrently %d steps", len(s.Concurrently))
 	default:
-		return errors.New("the step is empty")
+		return "alertmanager"
 	}
 }
 
-func (w *world) advance(by time.Duration) error {
-	w.offset.Add(int64(by))
-	for _, instance := range w.instances {
-		instance.Advance(by)
+// AsSend spells a storm out as a send.
+func (s *Storm) AsSend() *Send {
+	name := s.Alertname
+	if name == "" {
+		name = "Storm"
 	}
-	return w.history.Add(history.Event{Advance: &history.Advance{By: by}})
+	labels := map[string]string{"alertname": name}
+	for k, v := range s.Labels {
+		labels[k] = v
+	}
+	if len(s.Labels) == 0 {
+		labels["pod"], labels["severity"] = "pod-{{i}}", "critical"
+	}
+	return &Send{ID: s.ID, Alerts: []Alert{{Labels: labels, Count: s.Count}}, Batch: max(1, s.Batch),
+		Connections: s.Connections, Retry: s.Retry, Answers: s.Answers, Verdicts: s.Verdicts,
+		AnswersWithin: s.AnswersWithin}
 }
 
-func (w *world) expect(ctx context.Context, c *Check) error {
-	e, err := compile(c.That)
-	if err != nil {
-		return err
-	}
-	vars := w.vars(ctx)
-	ok, err := e.eval(vars)
-	if err != nil {
-		return failf("%v%s", err, because(c.Because))
-	}
-	if !ok {
-		return failf("expected: %s%s\n%s", c.That, because(c.Because), e.explain(vars))
-	}
-	return nil
-}
-
-func because(why string) string {
-	if why == "" {
-		return ""
-	}
-	return "\nbecause: " + why
-}
-
-// eventually waits for an expression. An error in it ends the wait at once: an expression
-// that cannot be evaluated will not become true.
-func (w *world) eventually(ctx context.Context, c *Wait) error {
-	e, err := compile(c.That)
-	if err != nil {
-		return err
-	}
-	begin := time.Now()
-	tick := time.NewTicker(poll)
-	defer tick.Stop()
-	for attempts := 1; ; attempts++ {
-		vars := w.vars(ctx)
-		ok, err := e.eval(vars)
-		if err != nil {
-			return failf("%v%s", err, because(c.Because))
-		}
-		if ok {
-			return nil
-		}
-		if elapsed := time.Since(begin); elapsed > c.Within.D() {
-			return failf("expected within %s: %s%s\nlast seen after %d looks in %s:\n%s", c.Within.D(), c.That,
-				because(c.Because), attempts, elapsed.Round(time.Millisecond), e.explain(vars))
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("waiting for %q: %w", c.That, ctx.Err())
-		case <-tick.C:
-		}
-	}
-}
-
-func (w *world) consistently(ctx context.Context, c *Hold) error {
-	e, err := compile(c.That)
-	if err != nil {
-		return err
-	}
-	begin := time.Now()
-	tick := time.NewTicker(poll)
-	defer tick.Stop()
-	for time.Since(begin) < c.For.D() {
-		vars := w.vars(ctx)
-		ok, err := e.eval(vars)
-		if err != nil {
-			return failf("%v%s", err, because(c.Because))
-		}
-		if !ok {
-			return failf("expected for %s: %s%s\nit stopped being so after %s:\n%s", c.For.D(), c.That,
-				because(c.Because), time.Since(begin).Round(time.Millisecond), e.explain(vars))
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("watching %q: %w", c.That, ctx.Err())
-		case <-tick.C:
-		}
-	}
-	return nil
-}
-
-// chosen reads the RemediationRequests that an expression over `it` picks.
-func (w *world) chosen(ctx context.Context, where string, count int) ([]v1alpha1.RemediationRequest, error) {
-	if where == "" {
-		where = "true"
-	}
-	e, err := compile(where)
-	if err != nil {
-		return nil, err
-	}
-	var out []v1alpha1.RemediationRequest
-	all, err := w.requestsNow(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, rr := range all {
-		plainObject, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&rr)
-		if err != nil {
-			return nil, fmt.Errorf("converting %s: %w", rr.Name, err)
-		}
-		ok, err := e.eval(map[string]any{"it": plainObject})
-		if err != nil {
-			return nil, failf("%v", err)
-		}
-		if ok {
-			out = append(out, rr)
-		}
-	}
-	if len(out) != count {
-		return nil, failf("expected %d RemediationRequests where %s, found %d of %d", count, where, len(out), len(all))
-	}
-	return out, nil
-}
-
-func (w *world) requestsNow(ctx context.Context) ([]v1alpha1.RemediationRequest, error) {
-	var out []v1alpha1.RemediationRequest
-	for _, ns := range w.namespaces {
-		var list v1alpha1.RemediationRequestList
-		if err := w.kube.List(ctx, &list, client.InNamespace(ns)); err != nil {
-			return nil, fmt.Errorf("listing RemediationRequests in %s: %w", ns, err)
-		}
-		out = append(out, list.Items...)
-	}
-	return out, nil
-}
-
-func (w *world) setPhase(ctx context.Context, p *Phase) error {
-	list, err := w.chosen(ctx, p.Where, p.Count)
-	if err != nil {
-		return err
-	}
-	for i := range list {
-		rr := &list[i]
-		if err := w.act("phase", rr.Namespace, rr.Name, p.To); err != nil {
-			return err
-		}
-		patch := fmt.Sprintf(`{"status":{"phase":%q}}`, p.To)
-		if err := w.kube.Status().Patch(ctx, rr, client.RawPatch("application/merge-patch+json", []byte(patch))); err != nil {
-			return fmt.Errorf("moving %s to %s: %w", rr.Name, p.To, err)
-		}
-	}
-	return nil
-}
-
-func (w *world) remove(ctx context.Context, s *Select) error {
-	list, err := w.chosen(ctx, s.Where, s.Count)
-	if err != nil {
-		return err
-	}
-	for i := range list {
-		rr := &list[i]
-		if err := w.act("delete", rr.Namespace, rr.Name, ""); err != nil {
-			return err
-		}
-		if err := w.kube.Delete(ctx, rr, client.PropagationPolicy(metav1.DeletePropagationBackground)); err != nil {
-			return fmt.Errorf("deleting %s: %w", rr.Name, err)
-		}
-	}
-	return nil
-}
-
-func (w *world) apply(ctx context.Context, manifest string) error {
-	for doc := range strings.SplitSeq(w.expand(manifest, 0), "\n---\n") {
-		object := &unstructured.Unstructured{}
-		if err := yaml.Unmarshal([]byte(doc), &object.Object); err != nil {
-			return fmt.Errorf("reading the manifest to apply: %w", err)
-		}
-		if object.GetNamespace() == "" {
-			object.SetNamespace(w.namespaces[0])
-		}
-		if err := w.act("create", object.GetNamespace(), object.GetName(), object.GetKind()); err != nil {
-			return err
-		}
-		if err := w.kube.Create(ctx, object); err != nil {
-			return fmt.Errorf("creating %s %s: %w", object.GetKind(), object.GetName(), err)
-		}
-	}
-	return nil
-}
-
-func (w *world) redisCommand(ctx context.Context, c *RedisCommand) error {
-	if err := w.act("redis", "", "", strings.Join(c.Command, " ")+c.Server+c.Corrupt); err != nil {
-		return err
-	}
-	switch {
-	case c.Server != "":
-		return w.redisServer(ctx, c.Server)
-	case c.Corrupt != "":
-		keys, err := w.keys(ctx)
-		if err != nil {
-			return err
-		}
-		for _, k := range keys {
-			name := w.prefix + k.(map[string]any)["name"].(string)
-			if err := w.redis.Set(ctx, name, c.Corrupt, time.Hour).Err(); err != nil {
-				return fmt.Errorf("corrupting %s: %w", name, err)
-			}
-		}
-		return nil
-	default:
-		args := make([]any, len(c.Command))
-		for i, a := range c.Command {
-			args[i] = a
-		}
-		if err := w.redis.Do(ctx, args...).Err(); err != nil {
-			return fmt.Errorf("running redis command %s: %w", strings.Join(c.Command, " "), err)
-		}
-		return nil
-	}
-}
-
-func (w *world) redisServer(ctx context.Context, what string) error {
-	if w.ownRedis == nil {
-		return errors.New("a redis server step needs `needs: {redis: own}`")
-	}
-	switch what {
-	case "stop":
-		return w.ownRedis.Kill()
-	default:
-		return w.ownRedis.Restart(ctx, what == "start")
-	}
-}
-
-func (w *world) restart(ctx context.Context, r *Restart) error {
-	if err := w.act("restart", "", "", "gateway"); err != nil {
-		return err
-	}
-	overrides := w.scenario.Gateway
-	if r.Gateway != nil {
-		overrides = r.Gateway
-	}
-	if err := w.stopSystem(ctx); err != nil {
-		return failf("stopping the gateway: %v", err)
-	}
-	w.http.CloseIdleConnections()
-	return w.startSystem(ctx, overrides)
-}
-
-func (w *world) act(kind, namespace, name, detail string) error {
-	return w.history.Add(history.Event{Action: &history.Action{Kind: kind, Namespace: namespace, Name: name, Detail: detail}})
+// Spec is the fault in the terms of package fault.
+func (f *Fault) Spec() fault.Spec {
+	s := fault.Spec{ID: f.ID, Target: f.Target, Kind: f.Kind, Times: f.Times, After: f.After,
+		Delay: f.Delay.D(), Code: f.Code, RetryAfter: f.RetryAfter, BytesPerSecond: f.BytesPerSecond}
+	s.Match.Command, s.Match.Verb, s.Match.Group = f.Match.Command, f.Match.Verb, f.Match.Group
+	s.Match.Resource, s.Match.Subresource = f.Match.Resource, f.Match.Subresource
+	s.Match.Namespace, s.Match.Name = f.Match.Namespace, f.Match.Name
+	return s
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/stormproof/stormproof/harness/history"
 	"github.com/stormproof/stormproof/harness/report"
 	"github.com/stormproof/stormproof/harness/scenario"
+	"github.com/stormproof/stormproof/harness/scenario/play"
 	"github.com/stormproof/stormproof/harness/system"
 )
 
@@ -82,7 +83,7 @@ func register(plan Plan, wiring Wiring) error {
 	if err != nil {
 		return err
 	}
-	host := &scenario.Host{Environment: description, System: wiring.System, Settings: wiring.Settings,
+	host := &play.Host{Environment: description, System: wiring.System, Settings: wiring.Settings,
 		Alertmanager: plan.Alertmanager, RunID: plan.RunID, Dir: filepath.Join(plan.Dir, "scenarios"),
 		Seed: plan.Seed, Keep: plan.Keep}
 	for _, file := range plan.Files {
@@ -91,7 +92,7 @@ func register(plan Plan, wiring Wiring) error {
 			return err
 		}
 		ginkgo.It(s.ID+" "+s.Title, ginkgo.Label(s.Category, s.ID), func(ctx ginkgo.SpecContext) {
-			result := scenario.Run(ctx, host, s)
+			result := play.Run(ctx, host, s)
 			if err := writeResult(host.Dir, result); err != nil {
 				ginkgo.Fail(err.Error())
 			}

@@ -1,4 +1,4 @@
-package scenario
+package play
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/stormproof/stormproof/harness/history"
 	"github.com/stormproof/stormproof/harness/judge"
 	"github.com/stormproof/stormproof/harness/report"
+	"github.com/stormproof/stormproof/harness/scenario"
 )
 
 // defaultTimeout bounds a round, set-up and clean-up included.
@@ -21,7 +22,7 @@ const cleanupTimeout = 20 * time.Second
 
 // Run carries out every round of a scenario and returns its outcome; it stops at the first
 // round that is not green. Run never panics over a scenario's behaviour and never retries.
-func Run(ctx context.Context, host *Host, s *Scenario) report.Scenario {
+func Run(ctx context.Context, host *Host, s *scenario.Scenario) report.Scenario {
 	out := report.Scenario{ID: s.ID, Title: s.Title, Category: s.Category, File: s.File,
 		Status: report.Passed, Started: time.Now(), Promises: map[string]string{},
 		Steps: []report.Step{}, Faults: []report.Fault{}, Residue: []string{},
@@ -36,7 +37,7 @@ func Run(ctx context.Context, host *Host, s *Scenario) report.Scenario {
 }
 
 // runRound fills out with what one round showed.
-func runRound(ctx context.Context, host *Host, s *Scenario, round int, out *report.Scenario) {
+func runRound(ctx context.Context, host *Host, s *scenario.Scenario, round int, out *report.Scenario) {
 	timeout := s.Timeout.D()
 	if timeout == 0 {
 		timeout = defaultTimeout
@@ -78,7 +79,7 @@ func blame(out *report.Scenario, err error, doing string, kind report.Status) {
 }
 
 // steps runs the steps in order and stops at the first that fails.
-func (w *world) steps(ctx context.Context, s *Scenario, out *report.Scenario) error {
+func (w *world) steps(ctx context.Context, s *scenario.Scenario, out *report.Scenario) error {
 	begin := time.Now()
 	for i := range s.Steps {
 		w.history.SetStep(i)
@@ -92,42 +93,6 @@ func (w *world) steps(ctx context.Context, s *Scenario, out *report.Scenario) er
 	}
 	w.history.SetStep(-1)
 	return w.healAll(ctx)
-}
-
-// Name says in a few words what a step does.
-func (s *Step) Name() string {
-	switch {
-	case s.Send != nil:
-		return "send " + s.Send.ID
-	case s.Storm != nil:
-		return fmt.Sprintf("storm %s of %d", s.Storm.ID, s.Storm.Count)
-	case s.Advance != nil:
-		return "advance " + s.Advance.D().String()
-	case s.Fault != nil:
-		return "fault " + s.Fault.ID + ": " + s.Fault.Target + " " + s.Fault.Kind
-	case s.Heal != nil:
-		return "heal " + *s.Heal
-	case s.Expect != nil:
-		return "expect " + s.Expect.That
-	case s.Eventually != nil:
-		return "eventually " + s.Eventually.That
-	case s.Consistently != nil:
-		return "consistently " + s.Consistently.That
-	case s.Phase != nil:
-		return "phase " + s.Phase.To
-	case s.Delete != nil:
-		return "delete"
-	case s.Apply != nil:
-		return "apply"
-	case s.Redis != nil:
-		return "redis " + strings.Join(s.Redis.Command, " ") + s.Redis.Server
-	case s.Restart != nil:
-		return "restart"
-	case s.Concurrently != nil:
-		return fmt.Sprintf("concurrently %d steps", len(s.Concurrently))
-	default:
-		return "alertmanager"
-	}
 }
 
 // decide lets the judge speak and copies its verdict and the timeline into the outcome.

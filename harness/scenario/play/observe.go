@@ -1,4 +1,4 @@
-package scenario
+package play
 
 import (
 	"context"
@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"sort"
 	"strings"
 	"sync"
 	"time"
@@ -268,14 +267,5 @@ func asAny(m map[string]int) map[string]any {
 	for k, v := range m {
 		out[k] = int64(v)
 	}
-	return out
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	sort.Strings(out)
 	return out
 }

@@ -1,4 +1,4 @@
-package scenario
+package play
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/stormproof/stormproof/harness/fault"
 	"github.com/stormproof/stormproof/harness/history"
+	"github.com/stormproof/stormproof/harness/scenario"
 )
 
 // armedFaults keeps the handles of a world's faults, and the receipts of removed ones.
@@ -17,7 +18,7 @@ type armedFaults struct {
 }
 
 type armedFault struct {
-	step    Fault
+	step    scenario.Fault
 	handle  fault.Handle
 	removed bool
 	receipt fault.Receipt
@@ -43,22 +44,10 @@ func (a *armedFaults) view() map[string]any {
 	return out
 }
 
-// spec is the fault in the terms of package fault.
-func (f *Fault) spec(w *world) fault.Spec {
-	s := fault.Spec{ID: f.ID, Target: f.Target, Kind: f.Kind, Times: f.Times, After: f.After,
-		Delay: f.Delay.D(), Code: f.Code, RetryAfter: f.RetryAfter, BytesPerSecond: f.BytesPerSecond}
-	s.Match.Command, s.Match.Verb, s.Match.Group = f.Match.Command, f.Match.Verb, f.Match.Group
-	s.Match.Resource, s.Match.Subresource = f.Match.Resource, f.Match.Subresource
-	s.Match.Namespace, s.Match.Name = f.Match.Namespace, f.Match.Name
-	if w != nil {
-		s.Match.Namespace = w.expand(s.Match.Namespace, 0)
-	}
-	return s
-}
-
 // arm injects a fault and records that it stands.
-func (w *world) arm(ctx context.Context, f *Fault) error {
-	spec := f.spec(w)
+func (w *world) arm(ctx context.Context, f *scenario.Fault) error {
+	spec := f.Spec()
+	spec.Match.Namespace = w.expand(spec.Match.Namespace, 0)
 	var handle fault.Handle
 	var err error
 	if f.Target == "redis" {

@@ -1,15 +1,16 @@
-package scenario
+package play
 
 import (
 	"fmt"
 	"time"
 
+	"github.com/stormproof/stormproof/harness/scenario"
 	"github.com/stormproof/stormproof/harness/traffic"
 )
 
 // build makes the alerts of a list of templates. Alerts are numbered from 1 through the
 // whole list, so that {{i}} is unique within a step.
-func (w *world) build(templates []Alert) []traffic.Alert {
+func (w *world) build(templates []scenario.Alert) []traffic.Alert {
 	var out []traffic.Alert
 	i := 0
 	for _, t := range templates {
@@ -23,7 +24,7 @@ func (w *world) build(templates []Alert) []traffic.Alert {
 	return out
 }
 
-func (w *world) alert(t Alert, i, episode int) traffic.Alert {
+func (w *world) alert(t scenario.Alert, i, episode int) traffic.Alert {
 	labels := w.expandMap(t.Labels, i)
 	if labels == nil {
 		labels = map[string]string{}
@@ -45,26 +46,8 @@ func (w *world) alert(t Alert, i, episode int) traffic.Alert {
 	return a
 }
 
-// asSend spells a storm out as a send.
-func (s *Storm) asSend() *Send {
-	name := s.Alertname
-	if name == "" {
-		name = "Storm"
-	}
-	labels := map[string]string{"alertname": name}
-	for k, v := range s.Labels {
-		labels[k] = v
-	}
-	if len(s.Labels) == 0 {
-		labels["pod"], labels["severity"] = "pod-{{i}}", "critical"
-	}
-	return &Send{ID: s.ID, Alerts: []Alert{{Labels: labels, Count: s.Count}}, Batch: max(1, s.Batch),
-		Connections: s.Connections, Retry: s.Retry, Answers: s.Answers, Verdicts: s.Verdicts,
-		AnswersWithin: s.AnswersWithin}
-}
-
 // requests turns a send into the HTTP requests that it stands for.
-func (w *world) plan(s *Send) ([]traffic.Request, error) {
+func (w *world) plan(s *scenario.Send) ([]traffic.Request, error) {
 	base := traffic.Request{Name: s.ID, Method: s.Method, Path: s.Path, Gzip: s.Gzip, Headers: w.expandMap(s.Headers, 0)}
 	if base.Method == "" {
 		base.Method = "POST"

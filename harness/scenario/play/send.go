@@ -1,4 +1,4 @@
-package scenario
+package play
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/stormproof/stormproof/harness/scenario"
 	"github.com/stormproof/stormproof/harness/traffic"
 )
 
@@ -17,7 +18,7 @@ import (
 const retryFor = 30 * time.Second
 
 // send carries out a send step and checks what it demands of the answers.
-func (w *world) send(ctx context.Context, s *Send) error {
+func (w *world) send(ctx context.Context, s *scenario.Send) error {
 	requests, err := w.plan(s)
 	if err != nil {
 		return err
@@ -35,7 +36,7 @@ func (w *world) send(ctx context.Context, s *Send) error {
 	return w.checkAnswers(s)
 }
 
-func (w *world) sendOne(ctx context.Context, s *Send, r traffic.Request) error {
+func (w *world) sendOne(ctx context.Context, s *scenario.Send, r traffic.Request) error {
 	c := w.client(s.Replica)
 	var responses []traffic.Response
 	var err error
@@ -70,7 +71,7 @@ func viewOf(r traffic.Response) answer {
 }
 
 // checkAnswers compares all answers that the step has had so far with what it demands.
-func (w *world) checkAnswers(s *Send) error {
+func (w *world) checkAnswers(s *scenario.Send) error {
 	w.answers.mu.Lock()
 	list := append([]answer{}, w.answers.byID[s.ID]...)
 	w.answers.mu.Unlock()

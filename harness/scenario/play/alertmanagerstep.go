@@ -1,4 +1,4 @@
-package scenario
+package play
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/stormproof/stormproof/harness/scenario"
 	"github.com/stormproof/stormproof/harness/traffic"
 )
 
@@ -16,7 +17,7 @@ type alertmanagerParts struct {
 	tap     *traffic.Tap
 }
 
-func (w *world) doAlertmanager(ctx context.Context, s *Alertmanager) error {
+func (w *world) doAlertmanager(ctx context.Context, s *scenario.Alertmanager) error {
 	switch {
 	case s.Start != nil:
 		return w.startAlertmanager(ctx, s.Start)
@@ -30,7 +31,7 @@ func (w *world) doAlertmanager(ctx context.Context, s *Alertmanager) error {
 }
 
 // live builds alerts for Alertmanager's API, where resolved means an endsAt in the past.
-func (w *world) live(templates []Alert, resolved bool) []traffic.Alert {
+func (w *world) live(templates []scenario.Alert, resolved bool) []traffic.Alert {
 	alerts := w.build(templates)
 	for i := range alerts {
 		alerts[i].EndsAt = time.Now().Add(time.Hour)
@@ -41,7 +42,7 @@ func (w *world) live(templates []Alert, resolved bool) []traffic.Alert {
 	return alerts
 }
 
-func (w *world) startAlertmanager(ctx context.Context, s *AlertmanagerStart) error {
+func (w *world) startAlertmanager(ctx context.Context, s *scenario.AlertmanagerStart) error {
 	if w.host.Alertmanager == "" {
 		return errors.New("no Alertmanager binary; type: stormproof doctor")
 	}

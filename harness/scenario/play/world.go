@@ -1,4 +1,4 @@
-package scenario
+package play
 
 import (
 	"context"
@@ -25,6 +25,7 @@ import (
 	"github.com/stormproof/stormproof/harness/fault"
 	"github.com/stormproof/stormproof/harness/history"
 	hredis "github.com/stormproof/stormproof/harness/redis"
+	"github.com/stormproof/stormproof/harness/scenario"
 	"github.com/stormproof/stormproof/harness/system"
 	"github.com/stormproof/stormproof/harness/traffic"
 )
@@ -51,7 +52,7 @@ type Host struct {
 // world is what one round of a scenario owns.
 type world struct {
 	host       *Host
-	scenario   *Scenario
+	scenario   *scenario.Scenario
 	round      int
 	dir        string
 	namespaces []string
@@ -81,7 +82,7 @@ type world struct {
 }
 
 // newWorld builds everything that a round needs; on error it has taken down what stood.
-func newWorld(ctx context.Context, host *Host, s *Scenario, round int) (w *world, err error) {
+func newWorld(ctx context.Context, host *Host, s *scenario.Scenario, round int) (w *world, err error) {
 	slug := strings.ToLower(s.ID) + "-" + strconv.Itoa(round)
 	w = &world{host: host, scenario: s, round: round, base: time.Now().UTC().Truncate(time.Millisecond),
 		dir:     filepath.Join(host.Dir, s.ID, "round-"+strconv.Itoa(round)),
@@ -173,7 +174,7 @@ func (w *world) connectRedis(ctx context.Context) (err error) {
 		return err
 	}
 	if w.scenario.Needs.RedisDown {
-		return w.arm(ctx, &Fault{ID: "redis-down", Target: "redis", Kind: "cut"})
+		return w.arm(ctx, &scenario.Fault{ID: "redis-down", Target: "redis", Kind: "cut"})
 	}
 	return nil
 }

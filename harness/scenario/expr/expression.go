@@ -1,11 +1,12 @@
-package scenario
+// Package expr is the expressions of scenarios: CEL over what a scenario can see, which must
+// yield true or false. A false expression explains itself: which of its parts are false, and
+// what was seen on both sides.
+package expr
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"reflect"
-	"sort"
 	"strings"
 	"sync"
 
@@ -17,8 +18,8 @@ import (
 	"cel.dev/cel-go/ext"
 )
 
-// Variables of every expression, with what they hold.
-var variables = map[string]string{
+// Variables of every expression, with what they hold. Nobody changes it.
+var Variables = map[string]string{
 	"answers": "map from step id to {count, statuses, verdicts, list: [{status, headers, body, problem, latencyMs}]}",
 	"rr":      "list of RemediationRequests in the scenario's namespaces, as Kubernetes returns them",
 	"pages":   "list of StormPages",
@@ -36,7 +37,7 @@ var variables = map[string]string{
 
 var celEnvironment = sync.OnceValues(func() (*cel.Env, error) {
 	opts := []cel.EnvOption{cel.EnableMacroCallTracking(), ext.Strings(), ext.Lists(), ext.Sets(), ext.Math(), ext.TwoVarComprehensions()}
-	for name := range variables {
+	for name := range Variables {
 		opts = append(opts, cel.Variable(name, cel.DynType))
 	}
 	env, err := cel.NewEnv(opts...)
@@ -46,15 +47,15 @@ var celEnvironment = sync.OnceValues(func() (*cel.Env, error) {
 	return env, nil
 })
 
-// expression is a compiled CEL expression that yields a truth value.
-type expression struct {
+// Expression is a compiled CEL expression that yields a truth value.
+type Expression struct {
 	source  string
 	program cel.Program
 	checked *cel.Ast
 }
 
-// compile checks an expression; its error says where in the text it is wrong.
-func compile(source string) (*expression, error) {
+// Compile checks an expression; its error says where in the text it is wrong.
+func Compile(source string) (*Expression, error) {
 	env, err := celEnvironment()
 	if err != nil {
 		return nil, err
@@ -70,11 +71,11 @@ func compile(source string) (*expression, error) {
 	if err != nil {
 		return nil, fmt.Errorf("planning expression: %w", err)
 	}
-	return &expression{source: source, program: program, checked: checked}, nil
+	return &Expression{source: source, program: program, checked: checked}, nil
 }
 
-// eval evaluates. Values in vars may be func() any, which are called when needed, once.
-func (e *expression) eval(vars map[string]any) (bool, error) {
+// Eval evaluates. Values in vars may be func() any, which are called when needed, once.
+func (e *Expression) Eval(vars map[string]any) (bool, error) {
 	v, _, err := e.program.Eval(vars)
 	if err != nil {
 		return false, fmt.Errorf("evaluating %q: %w", e.source, err)
@@ -86,14 +87,14 @@ func (e *expression) eval(vars map[string]any) (bool, error) {
 	return b, nil
 }
 
-// explain says which parts of a false expression are false, with the values on both sides.
-func (e *expression) explain(vars map[string]any) string {
+// Explain says which parts of a false expression are false, with the values on both sides.
+func (e *Expression) Explain(vars map[string]any) string {
 	var lines []string
 	e.walk(e.checked.NativeRep().Expr(), vars, &lines)
 	return strings.Join(lines, "\n")
 }
 
-func (e *expression) walk(x ast.Expr, vars map[string]any, lines *[]string) {
+func (e *Expression) walk(x ast.Expr, vars map[string]any, lines *[]string) {
 	if x.Kind() == ast.CallKind && x.AsCall().FunctionName() == operators.LogicalAnd {
 		for _, arg := range x.AsCall().Args() {
 			e.walk(arg, vars, lines)
@@ -141,7 +142,7 @@ func operands(x ast.Expr) []ast.Expr {
 }
 
 // value evaluates a part of the expression by compiling its text on its own.
-func (e *expression) value(x ast.Expr, vars map[string]any) (string, ref.Val, error) {
+func (e *Expression) value(x ast.Expr, vars map[string]any) (string, ref.Val, error) {
 	text, err := cel.ExprToString(x, e.checked.NativeRep().SourceInfo())
 	if err != nil {
 		return "", nil, fmt.Errorf("printing a part of %q: %w", e.source, err)
@@ -199,36 +200,4 @@ func plain(v any) any {
 	default:
 		return v
 	}
-}
-
-// failure is a check that did not hold: a fault of the system, not of the harness.
-type failure struct{ text string }
-
-func (f *failure) Error() string { return f.text }
-
-func failf(format string, args ...any) error { return &failure{fmt.Sprintf(format, args...)} }
-
-// IsFailure reports whether err says that the system under test misbehaved.
-func IsFailure(err error) bool {
-	var f *failure
-	return errors.As(err, &f)
-}
-
-// countMismatch compares exact counts, "" when equal.
-func countMismatch(want, got map[string]int) string {
-	keys := map[string]bool{}
-	for k := range want {
-		keys[k] = true
-	}
-	for k := range got {
-		keys[k] = true
-	}
-	var diff []string
-	for k := range keys {
-		if want[k] != got[k] {
-			diff = append(diff, fmt.Sprintf("%s: expected %d, got %d", k, want[k], got[k]))
-		}
-	}
-	sort.Strings(diff)
-	return strings.Join(diff, "; ")
 }
