@@ -78,9 +78,20 @@ func ControlPlane(ctx context.Context, cacheDir string, out io.Writer) (string, 
 	return Build(ctx, cacheDir, r, out)
 }
 
+// ControllerManager returns the path of kube-controller-manager, built if need be.
+func ControllerManager(ctx context.Context, cacheDir string, out io.Writer) (string, error) {
+	r, err := ControllerManagerRecipe()
+	return single(ctx, cacheDir, r, err, out)
+}
+
 // Alertmanager returns the path of alertmanager, built if need be.
 func Alertmanager(ctx context.Context, cacheDir string, out io.Writer) (string, error) {
 	r, err := AlertmanagerRecipe()
+	return single(ctx, cacheDir, r, err, out)
+}
+
+// single returns the path of the only program of a recipe that was loaded with err.
+func single(ctx context.Context, cacheDir string, r Recipe, err error, out io.Writer) (string, error) {
 	if err != nil {
 		return "", err
 	}
@@ -88,7 +99,7 @@ func Alertmanager(ctx context.Context, cacheDir string, out io.Writer) (string, 
 	if err != nil {
 		return "", err
 	}
-	return filepath.Join(dir, "alertmanager"), nil
+	return filepath.Join(dir, r.Programs[0].Name), nil
 }
 
 // builder makes one recipe inside tmp.

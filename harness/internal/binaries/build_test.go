@@ -190,7 +190,8 @@ func TestRecipesPinWhatTheyBuild(t *testing.T) {
 	}{
 		"the control plane pins Kubernetes and etcd": {ControlPlaneRecipe,
 			[]string{"k8s.io/kubernetes v" + KubernetesVersion, "go.etcd.io/etcd/server/v3 v" + etcdVersion}},
-		"alertmanager pins itself": {AlertmanagerRecipe, []string{"github.com/prometheus/alertmanager v" + alertmanagerVersion}},
+		"the controller manager pins Kubernetes": {ControllerManagerRecipe, []string{"k8s.io/kubernetes v" + KubernetesVersion}},
+		"alertmanager pins itself":               {AlertmanagerRecipe, []string{"github.com/prometheus/alertmanager v" + alertmanagerVersion}},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -60,20 +60,37 @@ const (
 	alertmanagerVersion = "0.31.1"
 )
 
+// kubernetesFlags tell a program of Kubernetes its version, which it compares with others'.
+const kubernetesFlags = "-X k8s.io/component-base/version.gitVersion=v" + KubernetesVersion +
+	" -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=37"
+
 // ControlPlaneRecipe is kube-apiserver and etcd.
 func ControlPlaneRecipe() (Recipe, error) {
-	const v = "k8s.io/component-base/version."
 	return load(Recipe{
 		Name:    "controlplane",
 		Version: KubernetesVersion + "-etcd-" + etcdVersion,
 		Programs: []Program{
 			{Name: "etcd", Package: "go.etcd.io/etcd/server/v3"},
 			{Name: "kube-apiserver", Package: "k8s.io/kubernetes/cmd/kube-apiserver",
-				LDFlags: "-X " + v + "gitVersion=v" + KubernetesVersion + " -X " + v + "gitMajor=1 -X " + v + "gitMinor=37"},
+				LDFlags: kubernetesFlags},
 		},
 		Takes:   "about 5 minutes on 2 cores",
 		NeedMB:  3000,
 		Instead: "set KUBEBUILDER_ASSETS to a folder with kube-apiserver and etcd",
+	})
+}
+
+// ControllerManagerRecipe is kube-controller-manager, apart from the control plane because
+// most runs do without it.
+func ControllerManagerRecipe() (Recipe, error) {
+	return load(Recipe{
+		Name:    "controllermanager",
+		Version: KubernetesVersion,
+		Programs: []Program{{Name: "kube-controller-manager", Package: "k8s.io/kubernetes/cmd/kube-controller-manager",
+			LDFlags: kubernetesFlags}},
+		Takes:   "2 to 5 minutes on 2 cores",
+		NeedMB:  3000,
+		Instead: "put kube-controller-manager into the folder that KUBEBUILDER_ASSETS names",
 	})
 }
 
