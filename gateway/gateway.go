@@ -44,6 +44,8 @@ type Options struct {
 	// Clock defaults to the wall clock, Logger to none.
 	Clock  clock.Clock
 	Logger *slog.Logger
+	// Testing is served at /testing/ on the private listener; nil, as in production, is nothing.
+	Testing http.Handler
 }
 
 // Gateway is an assembled gateway that listens, and serves once Run is called.
@@ -87,6 +89,7 @@ func New(o Options) (*Gateway, error) {
 		Windows: window.New(g.redis, o.Config.Redis.Prefix, o.Config.Dedup.Window, o.Clock, metrics.Corrupt),
 		Pages:   remediation.NewPages(kubernetes, caller, o.Config.Limits.RequestTimeout)}
 	g.server = server.New(o.Config.Limits, process, g.checks(kubernetes, o.Config.Kubernetes.Namespace), metrics, o.Logger)
+	g.server.Testing = o.Testing
 	if err := g.listen(); err != nil {
 		return nil, errors.Join(err, g.redis.Close())
 	}

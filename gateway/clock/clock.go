@@ -37,6 +37,9 @@ type Shifted struct {
 // Advance moves the clock forward by d.
 func (s *Shifted) Advance(d time.Duration) { s.offset.Add(int64(d)) }
 
+// Set moves the clock to d ahead of the wall clock, whatever it showed before.
+func (s *Shifted) Set(d time.Duration) { s.offset.Store(int64(d)) }
+
 // Now is the wall clock plus all advances.
 func (s *Shifted) Now() time.Time { return time.Now().Add(s.Offset()) }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/stormproof/stormproof/gateway/alert"
 	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
 	"github.com/stormproof/stormproof/gateway/config"
+	"github.com/stormproof/stormproof/gateway/crash"
 	"github.com/stormproof/stormproof/gateway/policy"
 	"github.com/stormproof/stormproof/gateway/remediation"
 	"github.com/stormproof/stormproof/gateway/window"
@@ -112,6 +113,7 @@ func (in *Intake) Process(ctx context.Context, alerts []alert.Alert) ([]Verdict,
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
+	crash.Point(crash.Durable)
 	var out []Verdict
 	for _, c := range chunks {
 		if err := in.settle(ctx, c, id); err != nil {
@@ -119,14 +121,19 @@ func (in *Intake) Process(ctx context.Context, alerts []alert.Alert) ([]Verdict,
 		}
 		out = append(out, c.verdicts()...)
 	}
+	crash.Point(crash.Settled)
 	return out, nil
 }
 
 // durable decides on a chunk and has everything written that is new. One failure fails
 // the whole batch.
 func (in *Intake) durable(ctx context.Context, c *chunk, id string, count bool) error {
-	if err := in.decide(ctx, c, id, c.entries, count); err != nil || c.counted {
+	if err := in.decide(ctx, c, id, c.entries, count); err != nil {
 		return err
+	}
+	crash.Point(crash.Decided)
+	if c.counted {
+		return nil
 	}
 	var over []*entry
 	for _, e := range c.entries {

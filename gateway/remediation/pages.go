@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
+	"github.com/stormproof/stormproof/gateway/crash"
 )
 
 // Pages keeps the members of storms in StormPages. Requests that arrive together share
@@ -201,6 +202,7 @@ func (p *Pages) write(ctx context.Context, b *book, storm *v1alpha1.RemediationR
 	case err != nil:
 		return false, classify(err, "adding members to the storm", storm.Namespace)
 	}
+	crash.Point(crash.PageWritten)
 	b.last = page
 	for _, m := range missing {
 		b.known[m.Fingerprint] = true

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
 	"github.com/stormproof/stormproof/gateway/clock"
+	"github.com/stormproof/stormproof/gateway/crash"
 )
 
 // resource is how calls for RemediationRequests are reported.
@@ -114,6 +115,7 @@ func (w *Writer) create(ctx context.Context, rr *v1alpha1.RemediationRequest) (F
 		})
 		switch {
 		case err == nil:
+			crash.Point(crash.ObjectCreated)
 			return Found{Object: made, Created: true}, nil
 		case namespaceMissing(err) && w.o.Fallback != "" && rr.Namespace != w.o.Fallback:
 			rr.Namespace = w.o.Fallback

@@ -10,6 +10,7 @@ import (
 	"sort"
 
 	"github.com/stormproof/stormproof/gateway/alert"
+	"github.com/stormproof/stormproof/gateway/crash"
 	"github.com/stormproof/stormproof/gateway/intake"
 )
 
@@ -57,6 +58,7 @@ func (s *Server) alertmanager(w http.ResponseWriter, r *http.Request) {
 		p.write(w)
 		return
 	}
+	crash.Point(crash.Parsed)
 	verdicts, err := s.process.Process(r.Context(), batch.Alerts)
 	if err != nil {
 		s.log.WarnContext(r.Context(), "batch not acknowledged", "alerts", len(batch.Alerts), "error", err)
@@ -83,6 +85,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, alerts []verdict
 		p.write(w)
 		return
 	}
+	crash.Point(crash.Answering)
 	writeJSON(w, "application/json", status, answer{Counts: counts, Alerts: alerts})
 }
 

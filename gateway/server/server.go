@@ -48,6 +48,8 @@ type Server struct {
 	log      *slog.Logger
 	slots    chan struct{}
 	stopping atomic.Bool
+	// Testing, if not nil, answers below /testing/ on the private listener. Set it before Admin.
+	Testing http.Handler
 }
 
 // New returns a server.
@@ -70,6 +72,9 @@ func (s *Server) Public() http.Handler {
 func (s *Server) Admin() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", s.only(http.MethodGet, promhttp.HandlerFor(s.metrics.Registry, promhttp.HandlerOpts{})))
+	if s.Testing != nil {
+		mux.Handle("/testing/", s.Testing)
+	}
 	s.probes(mux)
 	return s.observe(mux)
 }

@@ -43,7 +43,8 @@ func run(ctx context.Context, file, kubeconfig string) error {
 		return fmt.Errorf("log.level: %w", err)
 	}
 	log := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: level}))
-	g, err := gateway.New(gateway.Options{Config: c, RESTConfig: cluster, Logger: log})
+	clock, testing := clockAndTesting()
+	g, err := gateway.New(gateway.Options{Config: c, RESTConfig: cluster, Logger: log, Clock: clock, Testing: testing})
 	if err != nil {
 		return err
 	}
