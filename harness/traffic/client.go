@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/stormproof/stormproof/harness/history"
@@ -45,13 +43,14 @@ type Client struct {
 	// BaseURL has no trailing slash.
 	BaseURL string
 	HTTP    *http.Client
+	// History may be nil: then nothing is recorded.
 	History Recorder
 }
 
 // Send posts once. Its error is about the harness only; a refused or lost request is a
 // Response.
 func (c *Client) Send(ctx context.Context, r Request) (Response, error) {
-	err := c.History.Add(history.Event{Request: &history.Request{ID: r.ID, Name: r.Name,
+	err := c.record(history.Event{Request: &history.Request{ID: r.ID, Name: r.Name,
 		Method: r.Method, Path: r.Path, Alerts: r.Alerts, Opaque: r.Opaque, RetryOf: r.RetryOf}})
 	if err != nil {
 		return Response{}, fmt.Errorf("recording request %s: %w", r.ID, err)
@@ -63,10 +62,17 @@ func (c *Client) Send(ctx context.Context, r Request) (Response, error) {
 		resp.Answer = history.Answer{ID: r.ID, Latency: resp.Latency, Error: err.Error()}
 	}
 	answer := resp.Answer
-	if err := c.History.Add(history.Event{Answer: &answer}); err != nil {
+	if err := c.record(history.Event{Answer: &answer}); err != nil {
 		return resp, fmt.Errorf("recording answer of %s: %w", r.ID, err)
 	}
 	return resp, nil
+}
+
+func (c *Client) record(e history.Event) error {
+	if c.History == nil {
+		return nil
+	}
+	return c.History.Add(e)
 }
 
 func (c *Client) exchange(ctx context.Context, r Request) (Response, error) {
@@ -141,32 +147,4 @@ func ParseAnswer(status int, header http.Header, body []byte) history.Answer {
 			Storm: v.Storm, Occurrences: v.Occurrences, Deliveries: v.Deliveries})
 	}
 	return a
-}
-
-// Retryable reports whether Alertmanager would send again: on 5xx and when no answer came.
-func Retryable(a history.Answer) bool { return a.Status == 0 || a.Status/100 == 5 }
-
-// SendUntilAcked behaves as Alertmanager: the same body again, after a growing pause
-// (50 ms to 1 s), while the answer is Retryable and ctx lives. It returns every response.
-func (c *Client) SendUntilAcked(ctx context.Context, r Request) ([]Response, error) {
-	var out []Response
-	pause := 50 * time.Millisecond
-	first := r.ID
-	for attempt := 1; ; attempt++ {
-		resp, err := c.Send(ctx, r)
-		out = append(out, resp)
-		if err != nil || !Retryable(resp.Answer) {
-			return out, err
-		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return out, nil
-		case <-timer.C:
-		}
-		pause = min(2*pause, time.Second)
-		r.RetryOf = first
-		r.ID = strings.TrimSuffix(first, "/1") + "/" + strconv.Itoa(attempt+1)
-	}
 }

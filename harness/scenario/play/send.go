@@ -41,9 +41,8 @@ func (w *world) sendOne(ctx context.Context, s *scenario.Send, r traffic.Request
 	var responses []traffic.Response
 	var err error
 	if s.Retry {
-		retryCtx, cancel := context.WithTimeout(ctx, retryFor)
-		defer cancel()
-		responses, err = c.SendUntilAcked(retryCtx, r)
+		retrier := traffic.Retrier{Client: c, Backoff: traffic.Quick, GroupInterval: retryFor}
+		responses, err = retrier.Send(ctx, r)
 	} else {
 		var one traffic.Response
 		one, err = c.Send(ctx, r)
