@@ -197,14 +197,9 @@ func problemType(s *Scenario) string {
 
 func problemBody(s *Scenario) string {
 	var b strings.Builder
-	if d := clean(s.Detail); d != "" {
-		b.WriteString(d + "\n")
-	}
+	b.WriteString(s.Page(false) + "\n")
 	for _, r := range s.Residue {
 		b.WriteString("left behind: " + oneLine(r) + "\n")
-	}
-	if s.Replay != "" {
-		b.WriteString("replay: " + oneLine(s.Replay) + "\n")
 	}
 	return b.String()
 }

@@ -150,7 +150,7 @@ func TestJUnitSurvivesTextThatXMLForbids(t *testing.T) {
 	if diff := cmp.Diff("<bad> ]]>", c.Failure.Message); diff != "" {
 		t.Errorf("the message (-want +got):\n%s", diff)
 	}
-	if !strings.Contains(c.Failure.Body, "line one\nline  two ]]>\n") || !strings.Contains(c.Failure.Body, "replay: run it") {
+	if !strings.Contains(c.Failure.Body, "line one\nline  two ]]>\n") || !strings.Contains(c.Failure.Body, "replay   run it") {
 		t.Errorf("the body is %q", c.Failure.Body)
 	}
 	if !strings.Contains(c.Out, "FAIL") || c.Name != "X-1 tab here <b> &" {

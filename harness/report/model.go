@@ -103,8 +103,10 @@ type Scenario struct {
 	Signature string `json:"signature"`
 	// Replay is the command that runs this scenario again with the same seed.
 	Replay string `json:"replay"`
-	// Detail is the whole message of a failure: expected, seen, diff.
-	Detail  string    `json:"detail,omitempty"`
+	// Detail is the whole message of a failure as plain text.
+	Detail string `json:"detail,omitempty"`
+	// Why is the same in its parts; nil when green, or when the harness could not tell.
+	Why     *Why      `json:"why,omitempty"`
 	Steps   []Step    `json:"steps"`
 	Faults  []Fault   `json:"faults"`
 	Residue []string  `json:"residue"`

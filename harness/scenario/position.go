@@ -160,3 +160,9 @@ func (l *linter) locate(field string) (line, col int) {
 	}
 	return position(file, strings.Split(field, "."))
 }
+
+// Position is the line and column of a field of a loaded scenario, for example of
+// "steps.3"; 1:1 when its file has gone.
+func (s *Scenario) Position(field string) (line, col int) {
+	return (&linter{scenario: s}).locate(field)
+}

@@ -30,7 +30,12 @@ type Plan struct {
 	Dir string `json:"dir"`
 	// Alertmanager is the path of the real program, "" when it could not be had.
 	Alertmanager string `json:"alertmanager"`
-	Keep         bool   `json:"keep"`
+	// Root is the folder that paths are shown relative to, and where Replay works.
+	Root string `json:"root"`
+	// Replay begins the command that runs a scenario again, for example
+	// "bin/stormproof run --redis process".
+	Replay string `json:"replay"`
+	Keep   bool   `json:"keep"`
 }
 
 func (p Plan) write() (string, error) {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/stormproof/stormproof/harness/report"
 	"github.com/stormproof/stormproof/harness/scenario"
+	"github.com/stormproof/stormproof/harness/scenario/play"
 )
 
 // Options of one run.
@@ -116,7 +117,7 @@ func (o Options) collect(ctx context.Context, out report.Run, runErr error) (rep
 // merge believes in green only when both Ginkgo and the scenario's result say so.
 func (o Options) merge(s *scenario.Scenario, spec types.SpecReport) report.Scenario {
 	result := report.Scenario{ID: s.ID, Title: s.Title, Category: s.Category, File: s.File,
-		Replay: fmt.Sprintf("stormproof run --seed %d --id %s", o.Seed, s.ID)}
+		Replay: play.Replay(o.Replay, o.Seed, o.Root, s.File)}
 	b, err := os.ReadFile(resultPath(filepath.Join(o.Dir, "scenarios"), s.ID))
 	if err == nil {
 		err = json.Unmarshal(b, &result)

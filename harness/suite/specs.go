@@ -85,7 +85,7 @@ func register(plan Plan, wiring Wiring) error {
 	}
 	host := &play.Host{Environment: description, System: wiring.System, Settings: wiring.Settings,
 		Alertmanager: plan.Alertmanager, RunID: plan.RunID, Dir: filepath.Join(plan.Dir, "scenarios"),
-		Seed: plan.Seed, Keep: plan.Keep}
+		Seed: plan.Seed, Keep: plan.Keep, Root: plan.Root, Replay: plan.Replay}
 	for _, file := range plan.Files {
 		s, err := scenario.Load(file)
 		if err != nil {

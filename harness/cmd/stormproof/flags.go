@@ -140,3 +140,18 @@ func (c *common) runFolder(now time.Time) (string, error) {
 	}
 	return dir, nil
 }
+
+// replay begins the command that repeats a scenario in the same kind of environment.
+func (c *common) replay() string {
+	words := []string{"bin/stormproof"}
+	if self := os.Args[0]; filepath.Base(self) == "stormproof" && !filepath.IsAbs(self) {
+		words[0] = self
+	}
+	words = append(words, "run")
+	for _, f := range []struct{ name, value, auto string }{{"cluster", c.cluster, "auto"}, {"kubeconfig", c.kubeconfig, ""}, {"redis", c.redis, "auto"}} {
+		if f.value != "" && f.value != f.auto {
+			words = append(words, "--"+f.name, f.value)
+		}
+	}
+	return strings.Join(words, " ")
+}

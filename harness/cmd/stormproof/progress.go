@@ -31,16 +31,22 @@ type progress struct {
 
 func newProgress(out io.Writer, mode string) *progress {
 	p := &progress{out: out, mode: mode}
-	f, isFile := out.(*os.File)
-	terminal := isFile && term.IsTerminal(int(f.Fd()))
+	isTerminal, colour := terminal(out)
 	if mode == "auto" {
 		p.mode = "plain"
-		if terminal && os.Getenv("CI") == "" {
+		if isTerminal && os.Getenv("CI") == "" {
 			p.mode = "live"
 		}
 	}
-	p.colour = terminal && os.Getenv("NO_COLOR") == ""
+	p.colour = colour
 	return p
+}
+
+// terminal reports whether out is one, and whether colours are wanted there (NO_COLOR).
+func terminal(out io.Writer) (is, colour bool) {
+	f, isFile := out.(*os.File)
+	is = isFile && term.IsTerminal(int(f.Fd()))
+	return is, is && os.Getenv("NO_COLOR") == ""
 }
 
 func (p *progress) begin(run int, seed int64, procs int, list []*scenario.Scenario) {
@@ -127,9 +133,4 @@ func (p *progress) end(run report.Run) {
 	}
 }
 
-func indent(detail, fallback string) string {
-	if detail == "" {
-		detail = fallback
-	}
-	return "  " + strings.ReplaceAll(strings.TrimRight(detail, "\n"), "\n", "\n  ")
-}
+func indent(text string) string { return "  " + strings.ReplaceAll(text, "\n", "\n  ") }

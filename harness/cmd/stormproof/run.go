@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -81,17 +82,16 @@ func conclude(cmd *cobra.Command, c *common, dir string, r *report.Report, expec
 }
 
 func printFailures(out io.Writer, r report.Report) {
+	_, colour := terminal(out)
 	for i, run := range r.Runs {
 		if run.Error != "" {
 			fmt.Fprintf(out, "\nrun %d did not finish: %s\n", i+1, run.Error)
 		}
-		for _, s := range run.Scenarios {
-			if s.Status == report.Passed {
-				continue
+		for j := range run.Scenarios {
+			s := &run.Scenarios[j]
+			if s.Status != report.Passed {
+				fmt.Fprintf(out, "\n%s %s  %s\n%s\n", s.Status, s.ID, s.Title, indent(s.Page(colour)))
 			}
-			fmt.Fprintf(out, "\n%s %s  %s  (%s)\n", s.Status, s.ID, s.Title, s.File)
-			fmt.Fprintf(out, "%s\n", indent(s.Detail, s.FirstCause))
-			fmt.Fprintf(out, "  replay: %s\n", s.Replay)
 		}
 	}
 }
@@ -184,11 +184,16 @@ func green(run report.Run) bool {
 
 // run executes the scenarios once.
 func (s *session) run(ctx context.Context, seed int64, procs int) (report.Run, error) {
+	root, err := os.Getwd()
+	if err != nil {
+		return report.Run{}, fmt.Errorf("finding this folder: %w", err)
+	}
 	s.count++
 	s.progress.begin(s.count, seed, procs, s.list)
 	run, err := suite.Run(ctx, suite.Options{
 		Plan: suite.Plan{RunID: runID(s.started, s.count), Seed: seed, Environment: s.description,
-			Dir: filepath.Join(s.dir, "runs", strconv.Itoa(s.count)), Alertmanager: s.alertmanager, Keep: s.c.keep},
+			Dir: filepath.Join(s.dir, "runs", strconv.Itoa(s.count)), Alertmanager: s.alertmanager, Keep: s.c.keep,
+			Root: root, Replay: s.c.replay()},
 		Scenarios: s.list, Procs: min(procs, len(s.list)), Timeout: s.c.timeout, Finished: s.progress.finished})
 	if err != nil && run.Error == "" {
 		run.Error = err.Error()

@@ -1,19 +1,14 @@
 // Package expr is the expressions of scenarios: CEL over what a scenario can see, which must
-// yield true or false. A false expression explains itself: which of its parts are false, and
-// what was seen on both sides.
+// yield true or false. A false expression explains itself: which of its parts is false, and
+// what was on both sides (Sides).
 package expr
 
 import (
-	"encoding/json"
 	"fmt"
-	"reflect"
-	"strings"
 	"sync"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
-	"cel.dev/cel-go/common/operators"
-	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/ext"
 )
@@ -87,38 +82,6 @@ func (e *Expression) Eval(vars map[string]any) (bool, error) {
 	return b, nil
 }
 
-// Explain says which parts of a false expression are false, with the values on both sides.
-func (e *Expression) Explain(vars map[string]any) string {
-	var lines []string
-	e.walk(e.checked.NativeRep().Expr(), vars, &lines)
-	return strings.Join(lines, "\n")
-}
-
-func (e *Expression) walk(x ast.Expr, vars map[string]any, lines *[]string) {
-	if x.Kind() == ast.CallKind && x.AsCall().FunctionName() == operators.LogicalAnd {
-		for _, arg := range x.AsCall().Args() {
-			e.walk(arg, vars, lines)
-		}
-		return
-	}
-	text, v, err := e.value(x, vars)
-	switch {
-	case err != nil:
-		*lines = append(*lines, fmt.Sprintf("%s\n  error: %v", text, err))
-		return
-	case v == types.True:
-		return
-	}
-	*lines = append(*lines, "false: "+text)
-	for _, operand := range operands(x) {
-		if name, value, err := e.value(operand, vars); err != nil {
-			*lines = append(*lines, fmt.Sprintf("  %s: error: %v", name, err))
-		} else {
-			*lines = append(*lines, fmt.Sprintf("  %s = %s", name, show(value)))
-		}
-	}
-}
-
 // operands are the parts of a comparison or of a call on a value that are worth showing.
 func operands(x ast.Expr) []ast.Expr {
 	switch x.Kind() {
@@ -147,57 +110,42 @@ func (e *Expression) value(x ast.Expr, vars map[string]any) (string, ref.Val, er
 	if err != nil {
 		return "", nil, fmt.Errorf("printing a part of %q: %w", e.source, err)
 	}
-	env, err := celEnvironment()
-	if err != nil {
-		return text, nil, err
-	}
-	part, issues := env.Compile(text)
-	if issues.Err() != nil {
-		return text, nil, issues.Err()
-	}
-	program, err := env.Program(part)
-	if err != nil {
-		return text, nil, err
-	}
-	v, _, err := program.Eval(vars)
+	v, err := evalText(text, vars)
 	return text, v, err
 }
 
-// show prints a value as JSON, shortened so that a failure stays readable.
-func show(v ref.Val) string {
-	const most = 1500
-	native, err := v.ConvertToNative(reflect.TypeFor[any]())
-	if err != nil {
-		return fmt.Sprint(v.Value())
-	}
-	b, err := json.Marshal(plain(native))
-	if err != nil {
-		return fmt.Sprint(v.Value())
-	}
-	if len(b) > most {
-		return string(b[:most]) + fmt.Sprintf("... (%d bytes in all)", len(b))
-	}
-	return string(b)
-}
-
-// plain turns CEL's maps with keys of any type into maps that JSON can print.
+// plain turns CEL's maps with keys of any type into maps that JSON and YAML can print.
 func plain(v any) any {
 	switch t := v.(type) {
 	case ref.Val:
 		return plain(t.Value())
 	case map[ref.Val]ref.Val:
-		out := map[string]any{}
-		for k, x := range t {
-			out[fmt.Sprint(k.Value())] = plain(x)
-		}
-		return out
+		return plainMap(t, func(k ref.Val) any { return k.Value() })
+	case map[any]any:
+		return plainMap(t, func(k any) any { return k })
+	case map[string]any:
+		return plainMap(t, func(k string) any { return k })
 	case []ref.Val:
-		out := make([]any, len(t))
-		for i, x := range t {
-			out[i] = plain(x)
-		}
-		return out
+		return plainList(t)
+	case []any:
+		return plainList(t)
 	default:
 		return v
 	}
+}
+
+func plainMap[K comparable, V any](m map[K]V, name func(K) any) map[string]any {
+	out := make(map[string]any, len(m))
+	for k, v := range m {
+		out[fmt.Sprint(name(k))] = plain(v)
+	}
+	return out
+}
+
+func plainList[V any](list []V) []any {
+	out := make([]any, len(list))
+	for i, v := range list {
+		out[i] = plain(v)
+	}
+	return out
 }

@@ -14,6 +14,8 @@ import (
 
 	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
 	"github.com/stormproof/stormproof/harness/history"
+	"github.com/stormproof/stormproof/harness/internal/diff"
+	"github.com/stormproof/stormproof/harness/internal/wait"
 	"github.com/stormproof/stormproof/harness/report"
 )
 
@@ -98,30 +100,26 @@ func (w *world) findConnections(ctx context.Context, out *report.Scenario) error
 	if w.ownRedis != nil && w.redis.Ping(ctx).Err() != nil {
 		return nil
 	}
-	deadline := time.Now().Add(2 * time.Second)
-	tick := time.NewTicker(poll)
-	defer tick.Stop()
-	for {
+	var left []string
+	err := wait.Until(ctx, "Redis has closed the stopped gateways' connections", 2*time.Second, poll, func(ctx context.Context) wait.Look {
 		list, err := w.redis.ClientList(ctx).Result()
 		if err != nil {
-			return fmt.Errorf("listing Redis connections: %w", err)
+			return wait.Look{Err: fmt.Errorf("listing Redis connections: %w", err)}
 		}
-		left := 0
+		left = nil
 		for line := range strings.SplitSeq(list, "\n") {
 			for _, spec := range w.specs {
 				if strings.Contains(line, " name="+spec.Name+" ") {
-					left++
+					left = append(left, line)
 				}
 			}
 		}
-		if left == 0 {
-			return nil
-		}
-		if time.Now().After(deadline) {
-			return w.residue(out, "connection", fmt.Sprintf("%d connections of the stopped gateway at Redis", left))
-		}
-		<-tick.C
+		return wait.Look{Done: len(left) == 0, State: func() string { return strings.Join(left, "\n") }}
+	})
+	if err == nil || len(left) == 0 {
+		return err
 	}
+	return w.residue(out, "connection", fmt.Sprintf("%d connections of the stopped gateway at Redis: %s", len(left), diff.Cut(strings.Join(left, "; "), 500)))
 }
 
 // sweep removes the scenario's objects, namespaces and keys, and reports what stays.

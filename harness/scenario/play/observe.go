@@ -20,29 +20,30 @@ import (
 	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
 )
 
-// vars are the values of an expression's variables, read when the expression asks.
+// vars are the values of an expression's variables, read when the expression first asks
+// and then kept, so that what a failure shows is what the expression saw.
 func (w *world) vars(ctx context.Context) map[string]any {
 	lazy := func(read func() (any, error)) func() any {
-		return func() any {
+		return sync.OnceValue(func() any {
 			v, err := read()
 			if err != nil {
-				return types.WrapErr(err)
+				return types.WrapErr(unread{err})
 			}
 			return v
-		}
+		})
 	}
 	return map[string]any{
-		"answers": func() any { return w.answers.view() },
-		"faults":  func() any { return w.faults.view() },
-		"kube":    func() any { return w.kubeCalls.view() },
+		"answers": sync.OnceValue(func() any { return w.answers.view() }),
+		"faults":  sync.OnceValue(func() any { return w.faults.view() }),
+		"kube":    sync.OnceValue(func() any { return w.kubeCalls.view() }),
 		"ns":      w.namespaces[0],
 		"rr":      lazy(func() (any, error) { return w.listed(ctx, &v1alpha1.RemediationRequestList{}) }),
 		"pages":   lazy(func() (any, error) { return w.listed(ctx, &v1alpha1.StormPageList{}) }),
 		"members": lazy(func() (any, error) { return w.members(ctx) }),
 		"keys":    lazy(func() (any, error) { return w.keys(ctx) }),
 		"metrics": lazy(func() (any, error) { return w.metrics(ctx) }),
-		"ready":   func() any { return w.get(ctx, w.instances[0].URL()+"/readyz") },
-		"health":  func() any { return w.get(ctx, w.instances[0].URL()+"/healthz") },
+		"ready":   sync.OnceValue(func() any { return w.get(ctx, w.instances[0].URL()+"/readyz") }),
+		"health":  sync.OnceValue(func() any { return w.get(ctx, w.instances[0].URL()+"/healthz") }),
 		"log":     lazy(func() (any, error) { return w.logs() }),
 	}
 }

@@ -1,10 +1,13 @@
 package play
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +29,7 @@ func Run(ctx context.Context, host *Host, s *scenario.Scenario) report.Scenario 
 	out := report.Scenario{ID: s.ID, Title: s.Title, Category: s.Category, File: s.File,
 		Status: report.Passed, Started: time.Now(), Promises: map[string]string{},
 		Steps: []report.Step{}, Faults: []report.Fault{}, Residue: []string{},
-		Replay: fmt.Sprintf("stormproof run --seed %d --id %s", host.Seed, s.ID)}
+		Replay: Replay(host.Replay, host.Seed, host.Root, s.File)}
 	begin := time.Now()
 	for round := 1; round <= max(1, s.Rounds) && out.Status == report.Passed; round++ {
 		runRound(ctx, host, s, round, &out)
@@ -34,6 +37,23 @@ func Run(ctx context.Context, host *Host, s *scenario.Scenario) report.Scenario 
 	out.DurationS = time.Since(begin).Seconds()
 	out.Signature = report.Signature(out.FirstCause)
 	return out
+}
+
+// Replay is the command that runs a file again with a seed, to be typed in root.
+func Replay(command string, seed int64, root, file string) string {
+	return fmt.Sprintf("%s --seed %d %s", cmp.Or(command, "bin/stormproof run"), seed, shown(root, file))
+}
+
+// shown is a path as a person in root would type it.
+func shown(root, path string) string {
+	if root == "" || !filepath.IsAbs(path) {
+		return path
+	}
+	r, err := filepath.Rel(root, path)
+	if err != nil || strings.HasPrefix(r, "..") {
+		return path
+	}
+	return r
 }
 
 // runRound fills out with what one round showed.
@@ -46,36 +66,18 @@ func runRound(ctx context.Context, host *Host, s *scenario.Scenario, round int, 
 	defer cancel()
 	w, err := newWorld(roundCtx, host, s, round)
 	if err != nil {
-		blame(out, err, "setting up the scenario", report.EnvError)
+		w.blame(out, err, "setting up the scenario", report.EnvError)
 		return
 	}
 	out.Artefacts = append(out.Artefacts, relative(host.Dir, w.dir))
 	err = w.steps(roundCtx, s, out)
 	cleanCtx, cancelClean := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancelClean()
-	err = errors.Join(err, w.finish(cleanCtx, err == nil, out))
-	if err != nil {
-		blame(out, err, "", report.HarnessError)
+	w.blame(out, err, "", report.HarnessError)
+	for _, e := range each(w.finish(cleanCtx, err == nil, out)) {
+		w.blame(out, e, "cleaning up after "+s.ID, report.HarnessError)
 	}
 	w.decide(out, round)
-}
-
-// blame records the first thing that went wrong. A failure of the system outranks the kind
-// that the caller assumes.
-func blame(out *report.Scenario, err error, doing string, kind report.Status) {
-	if out.Status != report.Passed {
-		return
-	}
-	out.Status = kind
-	if IsFailure(err) {
-		out.Status = report.Failed
-	}
-	text := err.Error()
-	if doing != "" {
-		text = doing + ": " + text
-	}
-	out.Detail = text
-	out.FirstCause, _, _ = strings.Cut(text, "\n")
 }
 
 // steps runs the steps in order and stops at the first that fails.
@@ -88,7 +90,7 @@ func (w *world) steps(ctx context.Context, s *scenario.Scenario, out *report.Sce
 		step := report.Step{Name: s.Steps[i].Name(), StartMS: ms(start), DurationMS: ms(time.Since(begin) - start), Failed: err != nil}
 		out.Steps = append(out.Steps, step)
 		if err != nil {
-			return fmt.Errorf("step %d (%s): %w", i+1, step.Name, err)
+			return &stepError{i, step.Name, err}
 		}
 	}
 	w.history.SetStep(-1)
@@ -100,7 +102,7 @@ func (w *world) decide(out *report.Scenario, round int) {
 	path := filepath.Join(w.dir, "history.jsonl")
 	events, err := history.Read(path)
 	if err != nil {
-		blame(out, err, "reading the history back", report.HarnessError)
+		w.blame(out, err, "reading the history back", report.HarnessError)
 		return
 	}
 	verdict := judge.Judge(events)
@@ -109,14 +111,28 @@ func (w *world) decide(out *report.Scenario, round int) {
 			out.Promises[name] = string(finding.Outcome)
 		}
 	}
-	switch verdict.Outcome() {
-	case judge.Fail:
-		blame(out, failf("%s", verdict.FirstCause()), "", report.Failed)
+	w.blameJudge(out, verdict)
+	timeline(events, out)
+}
+
+// blameJudge adds what the judge found: its own first cause first.
+func (w *world) blameJudge(out *report.Scenario, v judge.Verdict) {
+	kind := report.Failed
+	switch v.Outcome() {
+	case judge.Pass:
+		return
 	case judge.Inconclusive:
-		blame(out, errors.New(verdict.FirstCause()), "", report.Inconclusive)
+		kind = report.Inconclusive
 	default:
 	}
-	timeline(events, out)
+	first := v.FirstCause()
+	w.blame(out, errors.New(first), "", kind)
+	for _, name := range slices.Sorted(maps.Keys(v.Promises)) {
+		f := v.Promises[name]
+		if text := name + ": " + f.Why; text != first && (f.Outcome == judge.Fail || f.Outcome == judge.Inconclusive && kind == report.Inconclusive) {
+			w.blame(out, errors.New(text), "", kind)
+		}
+	}
 }
 
 // timeline copies requests, faults and clock advances of the last round for the dashboard.

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/stormproof/stormproof/harness/internal/diff"
 	"github.com/stormproof/stormproof/harness/scenario"
 	"github.com/stormproof/stormproof/harness/traffic"
 )
@@ -76,13 +77,15 @@ func (w *world) checkAnswers(s *scenario.Send) error {
 	w.answers.mu.Unlock()
 	statuses, verdicts := tally(list)
 	if s.Answers != nil {
-		if diff := countMismatch(s.Answers, statuses); diff != "" {
-			return failf("answers of %q by status: %s%s", s.ID, diff, firstProblem(list))
+		if f := countsMismatch(fmt.Sprintf("answers of %q by status", s.ID), s.Answers, statuses); f != nil {
+			f.notes = firstProblem(list)
+			return f
 		}
 	}
 	if s.Verdicts != nil {
-		if diff := countMismatch(s.Verdicts, verdicts); diff != "" {
-			return failf("verdicts of %q: %s%s", s.ID, diff, firstProblem(list))
+		if f := countsMismatch(fmt.Sprintf("verdicts of %q", s.ID), s.Verdicts, verdicts); f != nil {
+			f.notes = firstProblem(list)
+			return f
 		}
 	}
 	for _, a := range list {
@@ -97,15 +100,15 @@ func (w *world) checkAnswers(s *scenario.Send) error {
 }
 
 // firstProblem shows the first refused answer, for a failure's reader.
-func firstProblem(list []answer) string {
+func firstProblem(list []answer) []string {
 	for _, a := range list {
 		if a.status == 0 || a.status >= http.StatusBadRequest {
 			b, err := json.Marshal(a.body)
 			if err != nil {
-				return ""
+				return nil
 			}
-			return fmt.Sprintf("\nfirst refused answer: %d %s", a.status, b)
+			return []string{fmt.Sprintf("first refused answer: %d %s", a.status, diff.Cut(string(b), 1000))}
 		}
 	}
-	return ""
+	return nil
 }

@@ -20,9 +20,6 @@ import (
 	"github.com/stormproof/stormproof/harness/scenario/expr"
 )
 
-// poll is how often an awaited state is looked at.
-const poll = 20 * time.Millisecond
-
 // do carries out one step.
 func (w *world) do(ctx context.Context, s *scenario.Step) error {
 	switch {
@@ -55,7 +52,12 @@ func (w *world) do(ctx context.Context, s *scenario.Step) error {
 	case s.Concurrently != nil:
 		group, groupCtx := errgroup.WithContext(ctx)
 		for i := range s.Concurrently {
-			group.Go(func() error { return w.do(groupCtx, &s.Concurrently[i]) })
+			group.Go(func() error {
+				if err := w.do(groupCtx, &s.Concurrently[i]); err != nil {
+					return &stepError{i, s.Concurrently[i].Name(), err}
+				}
+				return nil
+			})
 		}
 		return group.Wait()
 	case s.Alertmanager != nil:
@@ -71,87 +73,6 @@ func (w *world) advance(by time.Duration) error {
 		instance.Advance(by)
 	}
 	return w.history.Add(history.Event{Advance: &history.Advance{By: by}})
-}
-
-func (w *world) expect(ctx context.Context, c *scenario.Check) error {
-	e, err := expr.Compile(c.That)
-	if err != nil {
-		return err
-	}
-	vars := w.vars(ctx)
-	ok, err := e.Eval(vars)
-	if err != nil {
-		return failf("%v%s", err, because(c.Because))
-	}
-	if !ok {
-		return failf("expected: %s%s\n%s", c.That, because(c.Because), e.Explain(vars))
-	}
-	return nil
-}
-
-func because(why string) string {
-	if why == "" {
-		return ""
-	}
-	return "\nbecause: " + why
-}
-
-// eventually waits for an expression. An error in it ends the wait at once: an expression
-// that cannot be evaluated will not become true.
-func (w *world) eventually(ctx context.Context, c *scenario.Wait) error {
-	e, err := expr.Compile(c.That)
-	if err != nil {
-		return err
-	}
-	begin := time.Now()
-	tick := time.NewTicker(poll)
-	defer tick.Stop()
-	for attempts := 1; ; attempts++ {
-		vars := w.vars(ctx)
-		ok, err := e.Eval(vars)
-		if err != nil {
-			return failf("%v%s", err, because(c.Because))
-		}
-		if ok {
-			return nil
-		}
-		if elapsed := time.Since(begin); elapsed > c.Within.D() {
-			return failf("expected within %s: %s%s\nlast seen after %d looks in %s:\n%s", c.Within.D(), c.That,
-				because(c.Because), attempts, elapsed.Round(time.Millisecond), e.Explain(vars))
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("waiting for %q: %w", c.That, ctx.Err())
-		case <-tick.C:
-		}
-	}
-}
-
-func (w *world) consistently(ctx context.Context, c *scenario.Hold) error {
-	e, err := expr.Compile(c.That)
-	if err != nil {
-		return err
-	}
-	begin := time.Now()
-	tick := time.NewTicker(poll)
-	defer tick.Stop()
-	for time.Since(begin) < c.For.D() {
-		vars := w.vars(ctx)
-		ok, err := e.Eval(vars)
-		if err != nil {
-			return failf("%v%s", err, because(c.Because))
-		}
-		if !ok {
-			return failf("expected for %s: %s%s\nit stopped being so after %s:\n%s", c.For.D(), c.That,
-				because(c.Because), time.Since(begin).Round(time.Millisecond), e.Explain(vars))
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("watching %q: %w", c.That, ctx.Err())
-		case <-tick.C:
-		}
-	}
-	return nil
 }
 
 // chosen reads the RemediationRequests that an expression over `it` picks.

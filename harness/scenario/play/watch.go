@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,7 +13,12 @@ import (
 
 	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
 	"github.com/stormproof/stormproof/harness/history"
+	"github.com/stormproof/stormproof/harness/internal/diff"
+	"github.com/stormproof/stormproof/harness/internal/wait"
 )
+
+// catchUpWithin bounds how far the harness's own watch may lag behind.
+const catchUpWithin = 15 * time.Second
 
 // watcher records every change of the scenario's RemediationRequests. It reads the API
 // server past the fault proxy, so no fault can blind it.
@@ -73,27 +79,19 @@ func (x *watcher) fail(err error) {
 // catchUp waits until the watch has shown these objects in these versions, so that the
 // history holds every object before it is judged.
 func (x *watcher) catchUp(ctx context.Context, want []v1alpha1.RemediationRequest) error {
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		missing := ""
+	return wait.Until(ctx, "the harness's own watch shows every object", catchUpWithin, 2*time.Millisecond, func(context.Context) wait.Look {
 		x.mu.Lock()
+		defer x.mu.Unlock()
+		var missing []string
 		for _, rr := range want {
 			if key := rr.Namespace + "/" + rr.Name + "@" + rr.ResourceVersion; !x.seen[key] {
-				missing = key
+				missing = append(missing, key)
 			}
 		}
-		failure := x.failure
-		x.mu.Unlock()
-		if missing == "" || failure != nil {
-			return failure
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("waiting for the harness's own watch to show %s: %w", missing, ctx.Err())
-		case <-tick.C:
-		}
-	}
+		return wait.Look{Done: len(missing) == 0 && x.failure == nil, Hopeless: x.failure, State: func() string {
+			return fmt.Sprintf("%d of %d not shown yet: %s", len(missing), len(want), diff.Cut(strings.Join(missing, ", "), 500))
+		}}
+	})
 }
 
 func (x *watcher) stop() error {

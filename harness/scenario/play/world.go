@@ -24,11 +24,16 @@ import (
 	"github.com/stormproof/stormproof/harness/environment"
 	"github.com/stormproof/stormproof/harness/fault"
 	"github.com/stormproof/stormproof/harness/history"
+	"github.com/stormproof/stormproof/harness/internal/diff"
+	"github.com/stormproof/stormproof/harness/internal/wait"
 	hredis "github.com/stormproof/stormproof/harness/redis"
 	"github.com/stormproof/stormproof/harness/scenario"
 	"github.com/stormproof/stormproof/harness/system"
 	"github.com/stormproof/stormproof/harness/traffic"
 )
+
+// readyWithin bounds the start of a gateway.
+const readyWithin = 20 * time.Second
 
 // Host is what all scenarios of a process share, and no scenario changes.
 type Host struct {
@@ -45,6 +50,9 @@ type Host struct {
 	Dir string
 	// Seed of the run.
 	Seed int64
+	// Root is the folder that paths are shown relative to; Replay begins the command that
+	// runs a scenario again from there, "" for "bin/stormproof run".
+	Root, Replay string
 	// Keep leaves namespaces and keys of failed scenarios in place.
 	Keep bool
 }
@@ -206,21 +214,24 @@ func (w *world) startSystem(ctx context.Context, overrides map[string]any) error
 }
 
 func (w *world) waitReady(ctx context.Context, instance system.Instance) error {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		state := w.get(ctx, instance.URL()+"/readyz")
-		if state["status"] == int64(http.StatusOK) {
-			return nil
+	return waitFailed(wait.Until(ctx, "the gateway is ready", readyWithin, 5*time.Millisecond, func(ctx context.Context) wait.Look {
+		status, body, err := w.fetch(ctx, instance.URL()+"/readyz")
+		look := wait.Look{Done: status == http.StatusOK, Err: err, Hopeless: exited(instance)}
+		if err == nil {
+			look.State = func() string {
+				return fmt.Sprintf("GET /readyz: %d %s", status, diff.Cut(strings.TrimSpace(string(body)), 1000))
+			}
 		}
-		select {
-		case <-ctx.Done():
-			return failf("the gateway did not become ready within 20 s; /readyz last said: %v", state)
-		case <-tick.C:
-		}
+		return look
+	}))
+}
+
+// exited is why an instance has ended by itself, nil while it runs or when it cannot tell.
+func exited(instance system.Instance) error {
+	if x, ok := instance.(interface{ Exited() error }); ok {
+		return x.Exited()
 	}
+	return nil
 }
 
 // client is a sender aimed at a replica: replica > 0 fixes it, 0 takes them in turn.
