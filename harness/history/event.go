@@ -210,7 +210,7 @@ type Note struct {
 // Action is something that the scenario did to the world other than a request: an object
 // deleted or moved to another phase, a restart, a Redis command.
 type Action struct {
-	// Kind is delete, phase, restart, redis or create.
+	// Kind is delete, phase, restart, kill, terminate, redis or create.
 	Kind      string `json:"kind"`
 	Namespace string `json:"namespace,omitempty"`
 	Name      string `json:"name,omitempty"`

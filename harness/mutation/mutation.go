@@ -101,6 +101,8 @@ func Kill(ctx context.Context, m Mutant, o Options) (Result, error) {
 	cmd := exec.CommandContext(ctx, binary, "run", "--progress=none", "--output="+filepath.Join(o.Dir, m.Name, "reports"),
 		"--id="+strings.Join(m.KilledBy, ","))
 	cmd.Dir = o.Root
+	// What it builds in turn (the gateway as a program of its own) must be the mutant, too.
+	cmd.Env = append(os.Environ(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -buildvcs=false -overlay="+filepath.Join(o.Dir, m.Name, "overlay.json"))
 	var text strings.Builder
 	cmd.Stdout, cmd.Stderr = io.MultiWriter(&text, o.Log), o.Log
 	err = cmd.Run()

@@ -109,6 +109,10 @@ func (l *linter) steps(path string, steps []Step) {
 			l.add(at+".redis.server", "stopping the server would reach other scenarios", "write needs: {redis: own}")
 		case s.Redis != nil && len(s.Redis.Command) > 0 && l.scenario.Needs.Redis != "own":
 			l.add(at+".redis.command", "commands may reach other scenarios' keys", "write needs: {redis: own}")
+		case s.Crash != nil:
+			l.crash(at+".crash", s.Crash)
+		case s.Kill != nil, s.Terminate != nil, s.Restart != nil:
+			l.replica(at, s)
 		case s.Concurrently != nil:
 			l.steps(at+".concurrently", s.Concurrently)
 		}
@@ -128,6 +132,36 @@ func (l *linter) fault(field string, f *Fault) {
 	l.faults[f.ID] = true
 	if err := fault.Validate(f.Spec()); err != nil {
 		l.add(field, err.Error(), "")
+	}
+}
+
+// crash checks a crash point as far as it can be known: its id, its replica, and that the
+// system is a process that can die alone.
+func (l *linter) crash(field string, c *Crash) {
+	if l.faults[c.Name()] {
+		l.add(field+".id", fmt.Sprintf("fault id %q is used twice", c.Name()), "give this one an id of its own")
+	}
+	l.faults[c.Name()] = true
+	l.replica(strings.TrimSuffix(field, ".crash"), &Step{Crash: c})
+}
+
+func (l *linter) replica(at string, s *Step) {
+	n, field := 0, ""
+	switch {
+	case s.Crash != nil:
+		n, field = s.Crash.Replica, "crash"
+	case s.Kill != nil:
+		n, field = s.Kill.Replica, "kill"
+	case s.Terminate != nil:
+		n, field = s.Terminate.Replica, "terminate"
+	default:
+		n, field = s.Restart.Replica, "restart"
+	}
+	if have := max(1, l.scenario.Needs.Replicas); n > have {
+		l.add(at+"."+field+".replica", fmt.Sprintf("there is no replica %d, only %d", n, have), fmt.Sprintf("write needs: {replicas: %d}", n))
+	}
+	if what := s.needsProgram(); what != "" && l.scenario.Needs.System != "binary" {
+		l.add(at+"."+field, what+" would end the harness itself where the gateway runs in its process", "write needs: {system: binary}")
 	}
 }
 

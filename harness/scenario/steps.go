@@ -36,6 +36,12 @@ func (s *Step) Name() string {
 		return "redis " + strings.Join(s.Redis.Command, " ") + s.Redis.Server
 	case s.Restart != nil:
 		return "restart"
+	case s.Crash != nil:
+		return "crash " + s.Crash.Name() + " at " + s.Crash.At
+	case s.Kill != nil:
+		return fmt.Sprintf("kill replica %d", max(1, s.Kill.Replica))
+	case s.Terminate != nil:
+		return fmt.Sprintf("terminate replica %d", max(1, s.Terminate.Replica))
 	case s.Concurrently != nil:
 		return fmt.Sprintf("concurrently %d steps", len(s.Concurrently))
 	default:

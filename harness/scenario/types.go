@@ -41,6 +41,8 @@ type Needs struct {
 	Redis      string `yaml:"redis,omitempty" json:"redis,omitempty" jsonschema:"enum=shared,enum=own" jsonschema_description:"own: a real Redis server for this scenario alone. Default shared: the run's server, under an own prefix."`
 	Namespaces int    `yaml:"namespaces,omitempty" json:"namespaces,omitempty" jsonschema:"minimum=1,maximum=5" jsonschema_description:"How many namespaces: {{ns}}, {{ns2}}, ... Default 1."`
 	Replicas   int    `yaml:"replicas,omitempty" json:"replicas,omitempty" jsonschema:"minimum=1,maximum=3" jsonschema_description:"How many gateways share Redis and Kubernetes; requests go to them in turn. Default 1."`
+	// System chooses the adapter; see package system.
+	System string `yaml:"system,omitempty" json:"system,omitempty" jsonschema:"enum=process,enum=binary" jsonschema_description:"How the gateway must run: process, inside the harness; or binary, as a program of its own, which crash and kill need. Default: as the command line says."`
 	// RedisDown starts the gateway while its Redis refuses connections.
 	RedisDown bool `yaml:"redisDown,omitempty" json:"redisDown,omitempty" jsonschema_description:"Start the gateway while Redis refuses connections, until the step 'heal: redis-down'."`
 }
@@ -60,6 +62,9 @@ type Step struct {
 	Apply        *string       `yaml:"apply,omitempty" json:"apply,omitempty" jsonschema_description:"A Kubernetes manifest to create as a user would."`
 	Redis        *RedisCommand `yaml:"redis,omitempty" json:"redis,omitempty"`
 	Restart      *Restart      `yaml:"restart,omitempty" json:"restart,omitempty"`
+	Crash        *Crash        `yaml:"crash,omitempty" json:"crash,omitempty"`
+	Kill         *Replica      `yaml:"kill,omitempty" json:"kill,omitempty" jsonschema_description:"SIGKILL for a replica; restart starts it again."`
+	Terminate    *Replica      `yaml:"terminate,omitempty" json:"terminate,omitempty" jsonschema_description:"Stop a replica in an orderly way (SIGTERM) and wait until it is gone."`
 	Concurrently []Step        `yaml:"concurrently,omitempty" json:"concurrently,omitempty" jsonschema:"minItems=2" jsonschema_description:"Steps that run at the same time; the next step waits for all."`
 	Alertmanager *Alertmanager `yaml:"alertmanager,omitempty" json:"alertmanager,omitempty"`
 }
@@ -182,8 +187,10 @@ type RedisCommand struct {
 	Server  string `yaml:"server,omitempty" json:"server,omitempty" jsonschema:"enum=stop,enum=start,enum=start-empty" jsonschema_description:"Kill the scenario's own server, or start it again: with what it had saved, or empty."`
 }
 
-// Restart stops every gateway in an orderly way and starts new ones.
+// Restart stops gateways in an orderly way and starts new ones; what is dead already is
+// only started.
 type Restart struct {
+	Replica int            `yaml:"replica,omitempty" json:"replica,omitempty" jsonschema:"minimum=1,maximum=3" jsonschema_description:"This replica only. Default: all."`
 	Gateway map[string]any `yaml:"gateway,omitempty" json:"gateway,omitempty" jsonschema_description:"Configuration from now on; default: as before."`
 }
 

@@ -17,6 +17,9 @@ const (
 	roleSpecs   = "specs"
 )
 
+// SystemProgram is the key of Plan.Programs for the system that the program wires in.
+const SystemProgram = "system"
+
 // Plan is what every process of a run must know.
 type Plan struct {
 	// RunID is unique on this machine and short: it is part of namespaces and keys.
@@ -30,6 +33,10 @@ type Plan struct {
 	Dir string `json:"dir"`
 	// Alertmanager is the path of the real program, "" when it could not be had.
 	Alertmanager string `json:"alertmanager"`
+	// System is binary where every scenario shall run against a program of its own.
+	System string `json:"system,omitempty"`
+	// Programs are the paths of what was built for this run; SystemProgram is the gateway.
+	Programs map[string]string `json:"programs,omitempty"`
 	// Root is the folder that paths are shown relative to, and where Replay works.
 	Root string `json:"root"`
 	// Replay begins the command that runs a scenario again, for example

@@ -25,7 +25,9 @@ import (
 
 // Wiring is what only the program that knows the system under test can give.
 type Wiring struct {
+	// System starts it inside this process; Binary starts it from a program.
 	System   system.Factory
+	Binary   func(program string) system.Factory
 	Settings func(overrides map[string]any) (history.Begin, error)
 }
 
@@ -86,10 +88,16 @@ func register(plan Plan, wiring Wiring) error {
 	host := &play.Host{Environment: description, System: wiring.System, Settings: wiring.Settings,
 		Alertmanager: plan.Alertmanager, RunID: plan.RunID, Dir: filepath.Join(plan.Dir, "scenarios"),
 		Seed: plan.Seed, Keep: plan.Keep, Root: plan.Root, Replay: plan.Replay}
+	if program := plan.Programs[SystemProgram]; program != "" {
+		host.Binary = wiring.Binary(program)
+	}
 	for _, file := range plan.Files {
 		s, err := scenario.Load(file)
 		if err != nil {
 			return err
+		}
+		if plan.System == "binary" {
+			s.Needs.System = plan.System
 		}
 		ginkgo.It(s.ID+" "+s.Title, ginkgo.Label(s.Category, s.ID), func(ctx ginkgo.SpecContext) {
 			result := play.Run(ctx, host, s)

@@ -1,8 +1,15 @@
 // Package system says how the harness sees the service under test: something that is
-// started with a Spec, answers at URLs, can be told that time has passed, and is stopped.
+// started with a Spec, answers at URLs, and is stopped. What else it can do is an interface
+// of its own: Advancer, Killer, Crasher.
 //
-// The harness never imports the service's insides. The program that wires both together
-// passes a Factory.
+// Adapters, one file each:
+//
+//	in process   the program that knows both passes a Factory (harness/cmd/stormproof)
+//	Program      a binary in a folder and a process group of its own, on ports of the harness
+//	Remote       a service that somebody else runs, at a URL
+//
+// Balancer puts one address in front of several replicas. The harness never imports the
+// service's insides.
 package system
 
 import (
@@ -16,9 +23,14 @@ import (
 type Spec struct {
 	// Name is unique in the run and used as client name at Redis and in logs.
 	Name string
+	// Replica numbers the instances of a world from 1.
+	Replica int
+	// Dir is a folder for this replica alone; it is the same one after a restart.
+	Dir string
 	// Namespace is where objects go whose alert names none.
 	Namespace string
-	// RedisAddr is host:port, already behind the scenario's fault proxy.
+	// RedisAddr is host:port, already behind the scenario's fault proxy; "" where the
+	// system needs no Redis.
 	RedisAddr string
 	// RedisPassword is "" when the server wants none.
 	RedisPassword string
@@ -32,6 +44,8 @@ type Spec struct {
 	LogFile string
 	// Offset is how far the scenario's clock has already been advanced.
 	Offset time.Duration
+	// Values are further placeholders of Program, for example sink.hook.
+	Values map[string]string
 }
 
 // Instance is a running service.
@@ -40,10 +54,28 @@ type Instance interface {
 	URL() string
 	// AdminURL is the base of the private listener (metrics), without a trailing slash.
 	AdminURL() string
-	// Advance moves the instance's clock forward.
-	Advance(d time.Duration)
-	// Stop ends the instance in an orderly way and waits until it is gone.
+	// Stop ends the instance in an orderly way and waits until it is gone. It fails when the
+	// instance had ended by itself.
 	Stop(ctx context.Context) error
+}
+
+// Advancer is an Instance whose clock can be moved.
+type Advancer interface {
+	// Advance sets the clock to offset ahead of the wall clock, whatever it showed before.
+	Advance(ctx context.Context, offset time.Duration) error
+}
+
+// Killer is an Instance that can be ended as by a crash of its machine.
+type Killer interface {
+	// Kill sends SIGKILL and waits until the instance is gone. Stop does not complain of it.
+	Kill()
+}
+
+// Crasher is an Instance that may have crash points: a point is armed by a file with its
+// name in this folder; the program that reaches it renames the file to name.hit and kills
+// itself. See fault.ArmCrash.
+type Crasher interface {
+	CrashDir() string
 }
 
 // Factory starts an instance and returns when it listens; it need not be ready.

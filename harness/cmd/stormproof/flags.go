@@ -18,6 +18,7 @@ import (
 // common are the flags that several verbs share.
 type common struct {
 	cluster, kubeconfig, redis string
+	system                     string
 	categories, ids            []string
 	labelFilter                string
 	seed                       int64
@@ -32,6 +33,7 @@ func (c *common) environmentFlags(cmd *cobra.Command) {
 	f.StringVar(&c.cluster, "cluster", "auto", "cluster provider: auto, kind, envtest, existing")
 	f.StringVar(&c.kubeconfig, "kubeconfig", "", "kubeconfig of the existing cluster (with --cluster existing)")
 	f.StringVar(&c.redis, "redis", "auto", "Redis provider: auto, container, process, embedded")
+	f.StringVar(&c.system, "system", "auto", "the gateway: process, inside the harness; binary, as programs of its own; auto, as each scenario needs")
 }
 
 func (c *common) runFlags(cmd *cobra.Command) {
@@ -58,6 +60,11 @@ func (c *common) settle() error {
 	}
 	if c.seed == 0 {
 		c.seed = time.Now().UnixMilli() % 1_000_000_007
+	}
+	switch c.system {
+	case "", "auto", "process", "binary":
+	default:
+		return usageError{fmt.Errorf("--system %q is none of auto, process, binary", c.system)}
 	}
 	switch c.progress {
 	case "auto", "plain", "json", "none":

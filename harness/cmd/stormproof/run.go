@@ -105,6 +105,7 @@ type session struct {
 	env          *environment.Environment
 	description  string
 	alertmanager string
+	programs     map[string]string
 	facts        report.Environment
 	progress     *progress
 	count        int
@@ -127,6 +128,9 @@ func (s *session) up(cmd *cobra.Command) (err error) {
 		if s.alertmanager, err = binaries.Alertmanager(cmd.Context(), o.CacheDir, o.Out); err != nil {
 			return environment.Unavailable("Alertmanager", err)
 		}
+	}
+	if s.programs, err = programs(cmd, s.c.system, s.list, s.dir); err != nil {
+		return err
 	}
 	if s.env, err = environment.Up(cmd.Context(), o); err != nil {
 		return err
@@ -193,7 +197,7 @@ func (s *session) run(ctx context.Context, seed int64, procs int) (report.Run, e
 	run, err := suite.Run(ctx, suite.Options{
 		Plan: suite.Plan{RunID: runID(s.started, s.count), Seed: seed, Environment: s.description,
 			Dir: filepath.Join(s.dir, "runs", strconv.Itoa(s.count)), Alertmanager: s.alertmanager, Keep: s.c.keep,
-			Root: root, Replay: s.c.replay()},
+			Root: root, Replay: s.c.replay(), System: s.c.system, Programs: s.programs},
 		Scenarios: s.list, Procs: min(procs, len(s.list)), Timeout: s.c.timeout, Finished: s.progress.finished})
 	if err != nil && run.Error == "" {
 		run.Error = err.Error()

@@ -20,7 +20,7 @@ import (
 
 // wiring introduces the gateway to the harness.
 func wiring() suite.Wiring {
-	return suite.Wiring{System: startGateway, Settings: gatewaySettings}
+	return suite.Wiring{System: startGateway, Binary: gatewayBinary, Settings: gatewaySettings}
 }
 
 // gatewayConfig is the gateway's configuration under a scenario's overrides.
@@ -75,7 +75,7 @@ func startGateway(ctx context.Context, spec system.Spec) (system.Instance, error
 		return nil, fmt.Errorf("opening the gateway's log: %w", err)
 	}
 	g := &inProcess{clock: &clock.Shifted{}, done: make(chan error, 1), log: log}
-	g.clock.Advance(spec.Offset)
+	g.clock.Set(spec.Offset)
 	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	g.Gateway, err = gateway.New(gateway.Options{Config: c, RESTConfig: spec.Kubernetes, Clock: g.clock, Logger: logger})
 	if err != nil {
@@ -93,8 +93,11 @@ func (g *inProcess) URL() string { return "http://" + g.Addr() }
 // AdminURL is the private listener.
 func (g *inProcess) AdminURL() string { return "http://" + g.AdminAddr() }
 
-// Advance moves the gateway's clock.
-func (g *inProcess) Advance(d time.Duration) { g.clock.Advance(d) }
+// Advance sets the gateway's clock.
+func (g *inProcess) Advance(_ context.Context, offset time.Duration) error {
+	g.clock.Set(offset)
+	return nil
+}
 
 // Stop ends the gateway and waits for it.
 func (g *inProcess) Stop(ctx context.Context) error {
@@ -105,4 +108,58 @@ func (g *inProcess) Stop(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("the gateway did not stop: %w", ctx.Err())
 	}
+}
+
+// gatewaySource is the gateway as a program of its own, with crash points and a clock that
+// can be set. It is raced when this program is, which also lets Go's cache serve both.
+func gatewaySource(dir string) system.Source {
+	return system.Source{Dir: dir, Package: "github.com/stormproof/stormproof/gateway/cmd/gateway",
+		Tags: []string{"crashpoints"}, Race: raceEnabled}
+}
+
+// gatewayBinary starts gateways from a program that was built from gatewaySource.
+func gatewayBinary(path string) system.Factory {
+	return func(ctx context.Context, spec system.Spec) (system.Instance, error) {
+		c, err := gatewayFile(spec)
+		if err != nil {
+			return nil, err
+		}
+		program := system.Program{Path: path, Args: []string{"-config", "{{dir}}/gateway.yaml", "-kubeconfig", "{{kubeconfig}}"},
+			Env: map[string]string{"GORACE": "halt_on_error=1"}, Files: map[string]string{"gateway.yaml": string(c)},
+			Clock: system.Clock{Method: "POST", Path: "/testing/clock?offset={{offset}}"}}
+		return program.Start(ctx, spec)
+	}
+}
+
+// gatewayFile is the scenario's overrides with the places of the world filled in.
+func gatewayFile(spec system.Spec) ([]byte, error) {
+	if _, err := gatewayConfig(spec.Config); err != nil {
+		return nil, err
+	}
+	doc := map[string]any{}
+	for k, v := range spec.Config {
+		doc[k] = v
+	}
+	for section, values := range map[string]map[string]any{
+		"listen":     {"public": "{{listen}}", "admin": "{{admin}}"},
+		"redis":      {"addr": "{{redis}}", "password": "{{redisPassword}}", "prefix": "{{redisPrefix}}", "clientName": spec.Name},
+		"kubernetes": {"namespace": "{{ns}}"},
+		"log":        {"level": "debug"},
+	} {
+		merged := map[string]any{}
+		if given, ok := doc[section].(map[string]any); ok {
+			for k, v := range given {
+				merged[k] = v
+			}
+		}
+		for k, v := range values {
+			merged[k] = v
+		}
+		doc[section] = merged
+	}
+	b, err := yaml.Marshal(doc)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the gateway's configuration: %w", err)
+	}
+	return b, nil
 }

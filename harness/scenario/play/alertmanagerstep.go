@@ -50,7 +50,7 @@ func (w *world) startAlertmanager(ctx context.Context, s *scenario.AlertmanagerS
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	tap, err := traffic.NewTap(ctx, w.client(0), "alertmanager",
+	tap, err := traffic.NewTap(ctx, w.balanced(), "alertmanager",
 		func(r traffic.Response) { w.answers.add("alertmanager", viewOf(r)) })
 	if err != nil {
 		return err

@@ -58,6 +58,11 @@ func (w *world) arm(ctx context.Context, f *scenario.Fault) error {
 	if err != nil {
 		return fmt.Errorf("arming fault %s: %w", f.ID, err)
 	}
+	return w.armed(f, handle)
+}
+
+// armed remembers a fault and records that it stands.
+func (w *world) armed(f *scenario.Fault, handle fault.Handle) error {
 	w.faults.mu.Lock()
 	w.faults.order = append(w.faults.order, f.ID)
 	w.faults.byID[f.ID] = &armedFault{step: *f, handle: handle}

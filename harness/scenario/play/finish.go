@@ -108,8 +108,8 @@ func (w *world) findConnections(ctx context.Context, out *report.Scenario) error
 		}
 		left = nil
 		for line := range strings.SplitSeq(list, "\n") {
-			for _, spec := range w.specs {
-				if strings.Contains(line, " name="+spec.Name+" ") {
+			for _, r := range w.replicas.all() {
+				if strings.Contains(line, " name="+r.spec.Name+" ") {
 					left = append(left, line)
 				}
 			}
@@ -170,7 +170,7 @@ func (w *world) sweepKeys(ctx context.Context, out *report.Scenario) error {
 // releaseProxies ends everything that still runs goroutines, so that a leak that is found
 // afterwards is the gateway's.
 func (w *world) releaseProxies(ctx context.Context) error {
-	err := errors.Join(w.watch.stop(), w.redisProxy.Close(ctx), w.kubeProxy.Close(ctx), w.redis.Close())
+	err := errors.Join(w.replicas.close(), w.watch.stop(), w.redisProxy.Close(ctx), w.kubeProxy.Close(ctx), w.redis.Close())
 	if w.ownRedis != nil {
 		err = errors.Join(err, w.ownRedis.Stop(ctx))
 		w.ownRedis = nil

@@ -42,8 +42,8 @@ func (w *world) vars(ctx context.Context) map[string]any {
 		"members": lazy(func() (any, error) { return w.members(ctx) }),
 		"keys":    lazy(func() (any, error) { return w.keys(ctx) }),
 		"metrics": lazy(func() (any, error) { return w.metrics(ctx) }),
-		"ready":   sync.OnceValue(func() any { return w.get(ctx, w.instances[0].URL()+"/readyz") }),
-		"health":  sync.OnceValue(func() any { return w.get(ctx, w.instances[0].URL()+"/healthz") }),
+		"ready":   sync.OnceValue(func() any { return w.get(ctx, w.first()+"/readyz") }),
+		"health":  sync.OnceValue(func() any { return w.get(ctx, w.first()+"/healthz") }),
 		"log":     lazy(func() (any, error) { return w.logs() }),
 	}
 }
@@ -139,7 +139,11 @@ func (w *world) fetch(ctx context.Context, url string) (int, []byte, error) {
 // metrics sums the counters and gauges of all replicas, by series and by name.
 func (w *world) metrics(ctx context.Context) (map[string]any, error) {
 	sums := map[string]float64{}
-	for _, instance := range w.instances {
+	for _, r := range w.replicas.all() {
+		instance := r.running()
+		if instance == nil {
+			continue
+		}
 		status, body, err := w.fetch(ctx, instance.AdminURL()+"/metrics")
 		if err != nil || status != http.StatusOK {
 			return nil, fmt.Errorf("reading metrics: status %d, %w", status, err)
@@ -172,8 +176,8 @@ func (w *world) metrics(ctx context.Context) (map[string]any, error) {
 
 func (w *world) logs() (string, error) {
 	var out strings.Builder
-	for _, spec := range w.specs {
-		b, err := os.ReadFile(spec.LogFile)
+	for _, r := range w.replicas.all() {
+		b, err := os.ReadFile(r.spec.LogFile)
 		if err != nil {
 			return "", fmt.Errorf("reading the gateway's log: %w", err)
 		}

@@ -38,9 +38,11 @@ func (w *world) send(ctx context.Context, s *scenario.Send) error {
 }
 
 func (w *world) sendOne(ctx context.Context, s *scenario.Send, r traffic.Request) error {
-	c := w.client(s.Replica)
+	c, err := w.client(s.Replica)
+	if err != nil {
+		return err
+	}
 	var responses []traffic.Response
-	var err error
 	if s.Retry {
 		retrier := traffic.Retrier{Client: c, Backoff: traffic.Quick, GroupInterval: retryFor}
 		responses, err = retrier.Send(ctx, r)

@@ -28,7 +28,7 @@ func (w *world) do(ctx context.Context, s *scenario.Step) error {
 	case s.Storm != nil:
 		return w.send(ctx, s.Storm.AsSend())
 	case s.Advance != nil:
-		return w.advance(s.Advance.D())
+		return w.advance(ctx, s.Advance.D())
 	case s.Fault != nil:
 		return w.arm(ctx, s.Fault)
 	case s.Heal != nil:
@@ -49,6 +49,12 @@ func (w *world) do(ctx context.Context, s *scenario.Step) error {
 		return w.redisCommand(ctx, s.Redis)
 	case s.Restart != nil:
 		return w.restart(ctx, s.Restart)
+	case s.Crash != nil:
+		return w.crash(s.Crash)
+	case s.Kill != nil:
+		return w.kill(max(1, s.Kill.Replica))
+	case s.Terminate != nil:
+		return w.terminate(ctx, max(1, s.Terminate.Replica))
 	case s.Concurrently != nil:
 		group, groupCtx := errgroup.WithContext(ctx)
 		for i := range s.Concurrently {
@@ -65,14 +71,6 @@ func (w *world) do(ctx context.Context, s *scenario.Step) error {
 	default:
 		return errors.New("the step is empty")
 	}
-}
-
-func (w *world) advance(by time.Duration) error {
-	w.offset.Add(int64(by))
-	for _, instance := range w.instances {
-		instance.Advance(by)
-	}
-	return w.history.Add(history.Event{Advance: &history.Advance{By: by}})
 }
 
 // chosen reads the RemediationRequests that an expression over `it` picks.
@@ -215,21 +213,6 @@ func (w *world) redisServer(ctx context.Context, what string) error {
 	default:
 		return w.ownRedis.Restart(ctx, what == "start")
 	}
-}
-
-func (w *world) restart(ctx context.Context, r *scenario.Restart) error {
-	if err := w.act("restart", "", "", "gateway"); err != nil {
-		return err
-	}
-	overrides := w.scenario.Gateway
-	if r.Gateway != nil {
-		overrides = r.Gateway
-	}
-	if err := w.stopSystem(ctx); err != nil {
-		return failf("stopping the gateway: %v", err)
-	}
-	w.http.CloseIdleConnections()
-	return w.startSystem(ctx, overrides)
 }
 
 func (w *world) act(kind, namespace, name, detail string) error {

@@ -24,22 +24,17 @@ import (
 	"github.com/stormproof/stormproof/harness/environment"
 	"github.com/stormproof/stormproof/harness/fault"
 	"github.com/stormproof/stormproof/harness/history"
-	"github.com/stormproof/stormproof/harness/internal/diff"
-	"github.com/stormproof/stormproof/harness/internal/wait"
 	hredis "github.com/stormproof/stormproof/harness/redis"
 	"github.com/stormproof/stormproof/harness/scenario"
 	"github.com/stormproof/stormproof/harness/system"
-	"github.com/stormproof/stormproof/harness/traffic"
 )
-
-// readyWithin bounds the start of a gateway.
-const readyWithin = 20 * time.Second
 
 // Host is what all scenarios of a process share, and no scenario changes.
 type Host struct {
 	Environment environment.Description
-	// System starts the service under test.
-	System system.Factory
+	// System starts the service under test inside this process, Binary as a program of its
+	// own; Binary is nil where no selected scenario needs it.
+	System, Binary system.Factory
 	// Settings tells the judge how the service is configured for a scenario's overrides.
 	Settings func(overrides map[string]any) (history.Begin, error)
 	// Alertmanager is the path of the real program, "" when it could not be had.
@@ -74,8 +69,7 @@ type world struct {
 	ownRedis   *hredis.Server
 	redisProxy *fault.RedisProxy
 	kubeProxy  *fault.KubeProxy
-	instances  []system.Instance
-	specs      []system.Spec
+	replicas   *replicas
 	http       *http.Client
 	watch      *watcher
 	// leaks knows the goroutines from before anything that must end with the world.
@@ -96,7 +90,7 @@ func newWorld(ctx context.Context, host *Host, s *scenario.Scenario, round int) 
 		dir:     filepath.Join(host.Dir, s.ID, "round-"+strconv.Itoa(round)),
 		prefix:  "sp:" + host.RunID + ":" + slug + ":",
 		http:    &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}},
-		answers: newAnswers(), kubeCalls: newCounter(), faults: newArmedFaults()}
+		answers: newAnswers(), kubeCalls: newCounter(), faults: newArmedFaults(), replicas: &replicas{}}
 	for i := range max(1, s.Needs.Namespaces) {
 		w.namespaces = append(w.namespaces, fmt.Sprintf("sp-%s-%s-%d", host.RunID, slug, i+1))
 	}
@@ -120,7 +114,7 @@ func newWorld(ctx context.Context, host *Host, s *scenario.Scenario, round int) 
 	if err := w.connectRedis(ctx); err != nil {
 		return w, err
 	}
-	return w, w.startSystem(ctx, s.Gateway)
+	return w, w.startSystem(ctx)
 }
 
 // now is the scenario's clock.
@@ -187,62 +181,6 @@ func (w *world) connectRedis(ctx context.Context) (err error) {
 	return nil
 }
 
-// startSystem starts the wanted number of replicas and waits until they are ready, unless
-// the scenario wants to see them unready.
-func (w *world) startSystem(ctx context.Context, overrides map[string]any) error {
-	w.specs, w.instances = nil, nil
-	for i := range max(1, w.scenario.Needs.Replicas) {
-		spec := system.Spec{
-			Name:      w.prefix + "gateway-" + strconv.Itoa(i+1),
-			Namespace: w.namespaces[0], RedisAddr: w.redisProxy.Addr(), RedisPrefix: w.prefix,
-			RedisPassword: w.host.Environment.Redis.Password, Kubernetes: w.kubeProxy.RESTConfig(),
-			Config: overrides, LogFile: filepath.Join(w.dir, fmt.Sprintf("gateway-%d.log", i+1)),
-			Offset: time.Duration(w.offset.Load()),
-		}
-		instance, err := w.host.System(ctx, spec)
-		if err != nil {
-			return fmt.Errorf("starting gateway %d: %w", i+1, err)
-		}
-		w.specs, w.instances = append(w.specs, spec), append(w.instances, instance)
-		if !w.scenario.Needs.RedisDown {
-			if err := w.waitReady(ctx, instance); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (w *world) waitReady(ctx context.Context, instance system.Instance) error {
-	return waitFailed(wait.Until(ctx, "the gateway is ready", readyWithin, 5*time.Millisecond, func(ctx context.Context) wait.Look {
-		status, body, err := w.fetch(ctx, instance.URL()+"/readyz")
-		look := wait.Look{Done: status == http.StatusOK, Err: err, Hopeless: exited(instance)}
-		if err == nil {
-			look.State = func() string {
-				return fmt.Sprintf("GET /readyz: %d %s", status, diff.Cut(strings.TrimSpace(string(body)), 1000))
-			}
-		}
-		return look
-	}))
-}
-
-// exited is why an instance has ended by itself, nil while it runs or when it cannot tell.
-func exited(instance system.Instance) error {
-	if x, ok := instance.(interface{ Exited() error }); ok {
-		return x.Exited()
-	}
-	return nil
-}
-
-// client is a sender aimed at a replica: replica > 0 fixes it, 0 takes them in turn.
-func (w *world) client(replica int) *traffic.Client {
-	i := replica - 1
-	if replica == 0 {
-		i = int(w.next.Add(1)-1) % len(w.instances)
-	}
-	return &traffic.Client{BaseURL: w.instances[i].URL(), HTTP: w.http, History: w.history}
-}
-
 // expand replaces {{ns}}, {{ns2}}, ... and {{i}}.
 func (w *world) expand(s string, i int) string {
 	if !strings.Contains(s, "{{") {
@@ -266,18 +204,9 @@ func (w *world) expandMap(m map[string]string, i int) map[string]string {
 	return out
 }
 
-func (w *world) stopSystem(ctx context.Context) error {
-	var errs []error
-	for _, instance := range w.instances {
-		errs = append(errs, instance.Stop(ctx))
-	}
-	w.instances = nil
-	return errors.Join(errs...)
-}
-
 // close releases what the world holds in this process; it is safe on a half-built world.
 func (w *world) close(ctx context.Context) error {
-	errs := []error{w.stopAlertmanager(ctx), w.stopSystem(ctx)}
+	errs := []error{w.stopAlertmanager(ctx), w.stopSystem(ctx), w.replicas.close()}
 	if w.watch != nil {
 		errs = append(errs, w.watch.stop())
 	}

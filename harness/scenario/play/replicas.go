@@ -1,0 +1,308 @@
+package play
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/stormproof/stormproof/harness/fault"
+	"github.com/stormproof/stormproof/harness/history"
+	"github.com/stormproof/stormproof/harness/internal/diff"
+	"github.com/stormproof/stormproof/harness/internal/wait"
+	"github.com/stormproof/stormproof/harness/scenario"
+	"github.com/stormproof/stormproof/harness/system"
+	"github.com/stormproof/stormproof/harness/traffic"
+)
+
+// readyWithin bounds the start of a replica.
+const readyWithin = 20 * time.Second
+
+// replicas are the instances of the system in a world, and the balancer in front of them.
+type replicas struct {
+	mu       sync.Mutex
+	list     []*replica
+	balancer *system.Balancer
+}
+
+// replica is one of them; its instance is nil while it is down.
+type replica struct {
+	mu       sync.Mutex
+	spec     system.Spec
+	instance system.Instance
+}
+
+func (r *replicas) all() []*replica {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]*replica{}, r.list...)
+}
+
+func (r *replicas) one(n int) (*replica, error) {
+	list := r.all()
+	if n > len(list) {
+		return nil, fmt.Errorf("there is no replica %d, only %d; write needs: {replicas: %d}", n, len(list), n)
+	}
+	return list[n-1], nil
+}
+
+// balance tells the balancer where the replicas are now. Dead ones stay in its list, as in
+// a real one until a probe notices.
+func (r *replicas) balance() error {
+	var urls []string
+	for _, x := range r.all() {
+		if instance := x.running(); instance != nil {
+			urls = append(urls, instance.URL())
+		}
+	}
+	return r.balancer.Set(urls)
+}
+
+func (r *replicas) close() error {
+	if r.balancer == nil {
+		return nil
+	}
+	err := r.balancer.Close()
+	r.balancer = nil
+	return err
+}
+
+func (r *replica) running() system.Instance {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.instance
+}
+
+func (r *replica) set(i system.Instance) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.instance = i
+}
+
+// startSystem starts the wanted number of replicas and waits until they are ready, unless
+// the scenario wants to see them unready.
+func (w *world) startSystem(ctx context.Context) (err error) {
+	if w.replicas.balancer, err = system.NewBalancer(ctx); err != nil {
+		return fmt.Errorf("starting the balancer: %w", err)
+	}
+	for i := range max(1, w.scenario.Needs.Replicas) {
+		n := strconv.Itoa(i + 1)
+		w.replicas.mu.Lock()
+		w.replicas.list = append(w.replicas.list, &replica{spec: system.Spec{
+			Name: w.prefix + "gateway-" + n, Replica: i + 1, Dir: filepath.Join(w.dir, "gateway-"+n),
+			Namespace: w.namespaces[0], RedisAddr: w.redisProxy.Addr(), RedisPrefix: w.prefix,
+			RedisPassword: w.host.Environment.Redis.Password, Kubernetes: w.kubeProxy.RESTConfig(),
+			Config: w.scenario.Gateway, LogFile: filepath.Join(w.dir, "gateway-"+n+".log")}})
+		w.replicas.mu.Unlock()
+	}
+	for _, r := range w.replicas.all() {
+		if err := w.start(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// factory is how this scenario's system is started.
+func (w *world) factory() (system.Factory, error) {
+	if w.scenario.Needs.System != "binary" {
+		return w.host.System, nil
+	}
+	if w.host.Binary == nil {
+		return nil, errors.New("this scenario needs the system as a program of its own, and none was built; run it from the source tree")
+	}
+	return w.host.Binary, nil
+}
+
+func (w *world) start(ctx context.Context, r *replica) error {
+	factory, err := w.factory()
+	if err != nil {
+		return err
+	}
+	r.spec.Offset = time.Duration(w.offset.Load())
+	instance, err := factory(ctx, r.spec)
+	if err != nil {
+		return fmt.Errorf("starting gateway %d: %w", r.spec.Replica, err)
+	}
+	r.set(instance)
+	if !w.scenario.Needs.RedisDown {
+		if err := w.waitReady(ctx, instance); err != nil {
+			return err
+		}
+	}
+	return w.replicas.balance()
+}
+
+func (w *world) waitReady(ctx context.Context, instance system.Instance) error {
+	return waitFailed(wait.Until(ctx, "the gateway is ready", readyWithin, 5*time.Millisecond, func(ctx context.Context) wait.Look {
+		status, body, err := w.fetch(ctx, instance.URL()+"/readyz")
+		look := wait.Look{Done: status == http.StatusOK, Err: err, Hopeless: exited(instance)}
+		if err == nil {
+			look.State = func() string {
+				return fmt.Sprintf("GET /readyz: %d %s", status, diff.Cut(strings.TrimSpace(string(body)), 1000))
+			}
+		}
+		return look
+	}))
+}
+
+// exited is why an instance has ended by itself, nil while it runs or when it cannot tell.
+func exited(instance system.Instance) error {
+	if x, ok := instance.(interface{ Exited() error }); ok {
+		return x.Exited()
+	}
+	return nil
+}
+
+// client is a sender aimed at one replica; 0 leaves the choice to the balancer, where there
+// is one to make.
+func (w *world) client(n int) (*traffic.Client, error) {
+	list := w.replicas.all()
+	if n == 0 && len(list) > 1 {
+		return w.balanced(), nil
+	}
+	r, err := w.replicas.one(max(1, n))
+	if err != nil {
+		return nil, err
+	}
+	instance := r.running()
+	if instance == nil {
+		return nil, fmt.Errorf("replica %d is not running; restart it first", r.spec.Replica)
+	}
+	return &traffic.Client{BaseURL: instance.URL(), HTTP: w.http, History: w.history}, nil
+}
+
+// balanced is a sender that knows one address for all replicas.
+func (w *world) balanced() *traffic.Client {
+	return &traffic.Client{BaseURL: w.replicas.balancer.URL(), HTTP: w.http, History: w.history}
+}
+
+// first is the base URL of the first replica that was not stopped, "" when all were.
+func (w *world) first() string {
+	for _, r := range w.replicas.all() {
+		if instance := r.running(); instance != nil {
+			return instance.URL()
+		}
+	}
+	return ""
+}
+
+// stopSystem stops every replica; one that was stopped already is left alone.
+func (w *world) stopSystem(ctx context.Context) error {
+	var errs []error
+	for _, r := range w.replicas.all() {
+		errs = append(errs, r.stop(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+func (r *replica) stop(ctx context.Context) error {
+	instance := r.running()
+	if instance == nil {
+		return nil
+	}
+	r.set(nil)
+	return instance.Stop(ctx)
+}
+
+func (w *world) advance(ctx context.Context, by time.Duration) error {
+	offset := time.Duration(w.offset.Add(int64(by)))
+	for _, r := range w.replicas.all() {
+		instance := r.running()
+		if instance == nil {
+			continue // its clock is set when it starts
+		}
+		clock, ok := instance.(system.Advancer)
+		if !ok {
+			return errors.New("this system has no clock to advance; give it one with system.clock")
+		}
+		if err := clock.Advance(ctx, offset); err != nil {
+			return fmt.Errorf("advancing replica %d: %w", r.spec.Replica, err)
+		}
+	}
+	return w.history.Add(history.Event{Advance: &history.Advance{By: by}})
+}
+
+// restart stops and starts all replicas, or one.
+func (w *world) restart(ctx context.Context, s *scenario.Restart) error {
+	if err := w.act("restart", "", "", "gateway"); err != nil {
+		return err
+	}
+	list := w.replicas.all()
+	if s.Replica > 0 {
+		r, err := w.replicas.one(s.Replica)
+		if err != nil {
+			return err
+		}
+		list = []*replica{r}
+	}
+	for _, r := range list {
+		if err := r.stop(ctx); err != nil {
+			return failf("stopping gateway %d: %v", r.spec.Replica, err)
+		}
+		if s.Gateway != nil {
+			r.spec.Config = s.Gateway
+		}
+	}
+	w.http.CloseIdleConnections()
+	for _, r := range list {
+		if err := w.start(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// crash arms a crash point.
+func (w *world) crash(s *scenario.Crash) error {
+	r, err := w.replicas.one(max(1, s.Replica))
+	if err != nil {
+		return err
+	}
+	crasher, ok := r.running().(system.Crasher)
+	if !ok {
+		return errors.New("this system has no crash points; write needs: {system: binary}")
+	}
+	handle, err := fault.ArmCrash(crasher.CrashDir(), s.Name(), s.At)
+	if err != nil {
+		return err
+	}
+	return w.armed(&scenario.Fault{ID: s.Name(), Target: fault.Process, Kind: fault.Crash}, handle)
+}
+
+// kill ends a replica as a power cut would.
+func (w *world) kill(n int) error {
+	r, err := w.replicas.one(n)
+	if err != nil {
+		return err
+	}
+	killer, ok := r.running().(system.Killer)
+	if !ok {
+		return fmt.Errorf("replica %d cannot be killed: it is down, or runs inside the harness; write needs: {system: binary}", n)
+	}
+	if err := w.act("kill", "", "", "replica "+strconv.Itoa(n)); err != nil {
+		return err
+	}
+	killer.Kill()
+	return nil
+}
+
+// terminate stops a replica in an orderly way. The balancer learns of it by being refused.
+func (w *world) terminate(ctx context.Context, n int) error {
+	r, err := w.replicas.one(n)
+	if err != nil {
+		return err
+	}
+	if err := w.act("terminate", "", "", "replica "+strconv.Itoa(n)); err != nil {
+		return err
+	}
+	if err := r.stop(ctx); err != nil {
+		return failf("stopping replica %d: %v", n, err)
+	}
+	return nil
+}
