@@ -80,7 +80,6 @@ type world struct {
 	faults       *armedFaults
 	alertmanager *alertmanagerParts
 	requests     atomic.Int64
-	next         atomic.Int64
 }
 
 // newWorld builds everything that a round needs; on error it has taken down what stood.
