@@ -146,7 +146,8 @@ func (l *linter) crash(field string, c *Crash) {
 }
 
 func (l *linter) replica(at string, s *Step) {
-	n, field := 0, ""
+	var n int
+	var field string
 	switch {
 	case s.Crash != nil:
 		n, field = s.Crash.Replica, "crash"

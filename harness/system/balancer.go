@@ -78,7 +78,7 @@ func (b *Balancer) Set(urls []string) error {
 
 // RoundTrip implements http.RoundTripper for the proxy: the choice of the replica.
 func (b *Balancer) RoundTrip(r *http.Request) (*http.Response, error) {
-	var last error = errors.New("there is no replica")
+	last := errors.New("there is no replica")
 	for _, candidate := range b.order() {
 		attempt := r.Clone(r.Context())
 		attempt.URL.Host = candidate.host

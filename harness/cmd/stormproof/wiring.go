@@ -93,6 +93,8 @@ func (g *inProcess) URL() string { return "http://" + g.Addr() }
 // AdminURL is the private listener.
 func (g *inProcess) AdminURL() string { return "http://" + g.AdminAddr() }
 
+var _ system.Advancer = (*inProcess)(nil)
+
 // Advance sets the gateway's clock.
 func (g *inProcess) Advance(_ context.Context, offset time.Duration) error {
 	g.clock.Set(offset)
