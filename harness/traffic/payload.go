@@ -3,8 +3,15 @@
 // history before it leaves and every answer when it arrives, so that the judge sees what
 // the wire saw.
 //
-// Payload builds a webhook body, Client sends it, Alertmanager runs the real program and
-// Recorder stands between it and the gateway.
+// Payload builds a webhook body, Client sends it, Retrier repeats it as Alertmanager would,
+// Alertmanager runs the real program and Tap stands between it and the gateway.
+//
+// For load, start with a Profile: a Generator turns it and a seed into the same requests
+// every time. An Arrival says when they leave: an open loop at a rate, measured from the
+// intended times so that a stalled server cannot hide behind requests that were not sent,
+// or a closed loop. Load.Run sends them and returns a Result with Latencies. Load always
+// ends by itself and goes to this machine only (GuardedTransport), or to networks that the
+// run made.
 package traffic
 
 import (
