@@ -26,14 +26,15 @@ var errEnded = errors.New("the server was stopped for good")
 
 // child is a redis-server that we run.
 type child struct {
-	binary   Binary
-	port     *process.Port
-	password string
-	args     []string
-	dir      string
-	ownDir   bool // dir is temporary
-	log      *os.File
-	detach   func() bool
+	binary Binary
+	port   *process.Port
+	peer   peer
+	// lines are added to its configuration, args to its command.
+	lines, args []string
+	dir         string
+	ownDir      bool // dir is temporary
+	log         *os.File
+	detach      func() bool
 
 	mu   sync.Mutex // the end of the context of Start may come at any time
 	proc *process.Process
@@ -45,20 +46,35 @@ func startProcess(ctx context.Context, opt Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	port, err := process.ReservePort()
+	c, err := newChild(binary, opt.Password)
 	if err != nil {
 		return nil, fmt.Errorf("starting redis: %w", err)
 	}
-	c := &child{binary: binary, port: port, password: opt.Password, args: opt.Args}
-	c.detach = context.AfterFunc(ctx, c.abort)
-	if err := c.open(opt.Dir); err != nil {
+	c.args = opt.Args
+	if err := c.run(ctx, opt.Dir); err != nil {
 		return nil, errors.Join(fmt.Errorf("starting redis: %w", err), c.stop(ctx))
 	}
-	if err := c.start(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("starting redis: %w", err), c.stop(ctx))
-	}
-	return &Server{Addr: port.Addr(), Password: opt.Password, Kind: Process, Binary: binary, engine: c,
+	return &Server{Addr: c.peer.addr, Password: opt.Password, Kind: Process, Binary: binary, engine: c,
 		Choice: report.Choice{Part: "redis", Chosen: "process (redis-server " + binary.Version + ")", Reason: reason}}, nil
+}
+
+// newChild has its port and does not run yet.
+func newChild(binary Binary, password string) (*child, error) {
+	port, err := process.ReservePort()
+	if err != nil {
+		return nil, err
+	}
+	return &child{binary: binary, port: port, peer: peer{addr: port.Addr(), password: password},
+		detach: func() bool { return true }}, nil
+}
+
+// run starts the server for the first time, in a folder below parent; it ends with ctx.
+func (c *child) run(ctx context.Context, parent string) error {
+	c.detach = context.AfterFunc(ctx, c.abort)
+	if err := c.open(parent); err != nil {
+		return err
+	}
+	return c.start(ctx)
 }
 
 // choose is the program that was given, else the best that can be found.
@@ -91,7 +107,10 @@ func (c *child) open(parent string) error {
 	if err := os.MkdirAll(c.data(), 0o700); err != nil {
 		return err
 	}
-	text := config(c.port.Number, c.data(), c.password, c.binary.Version)
+	text := config(c.port.Number, c.data(), c.peer.password, c.binary.Version)
+	for _, line := range c.lines {
+		text += line + "\n" // a later line wins over an earlier one
+	}
 	if err := os.WriteFile(c.conf(), []byte(text), 0o600); err != nil {
 		return err
 	}
@@ -112,16 +131,24 @@ func config(port int, dir, password, version string) string {
 		"appendonly no",
 		"daemonize no",
 	}
-	if major, _, _ := strings.Cut(version, "."); major != "" {
+	if major(version) >= 7 {
 		// Faults use DEBUG, which servers from version 7 on allow only where configured.
-		if n, err := strconv.Atoi(major); err == nil && n >= 7 {
-			lines = append(lines, "enable-debug-command local")
-		}
+		lines = append(lines, "enable-debug-command local")
 	}
 	if password != "" {
 		lines = append(lines, "requirepass "+quote(password))
 	}
 	return strings.Join(lines, "\n") + "\n"
+}
+
+// major is the first number of a version; 0 when it is unknown.
+func major(version string) int {
+	first, _, _ := strings.Cut(version, ".")
+	n, err := strconv.Atoi(first)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // quote writes a string as redis.conf reads it: bytes outside ASCII's letters as \xNN.
@@ -176,7 +203,7 @@ func (c *child) ready(ctx context.Context, proc *process.Process) error {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
-		last := ping(ctx, c.port.Addr(), c.password)
+		last := c.peer.ping(ctx)
 		if last == nil {
 			return nil
 		}
@@ -269,7 +296,7 @@ func (c *child) end(ctx context.Context, keepData bool) error {
 		proc.Kill()
 		return nil
 	}
-	if _, err := command(ctx, c.port.Addr(), c.password, "SHUTDOWN", "SAVE"); err != nil && !errors.Is(err, errClosed) {
+	if _, err := c.peer.command(ctx, "SHUTDOWN", "SAVE"); err != nil && !errors.Is(err, errClosed) {
 		return fmt.Errorf("saving the data: %w", err)
 	}
 	select {

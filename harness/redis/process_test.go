@@ -15,6 +15,8 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/alicebob/miniredis/v2/server"
 	. "github.com/onsi/gomega"
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 	"go.uber.org/goleak"
 )
 
@@ -30,6 +32,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	goredis.SetLogger(&logging.VoidLogger{}) // clients of servers that are ended say so
 	goleak.VerifyTestMain(m)
 }
 

@@ -10,6 +10,11 @@
 //	auto ── container ── process ── embedded
 //	                       └── PATH, cache, Debian's package
 //
+// StartTopology brings up a set of servers of our own: one, a master with replicas and
+// sentinels, or a cluster, with TLS and a password if wanted. Its nodes are chosen by role,
+// killed, revived, failed over and, in a cluster, their slots moved; Access says how clients
+// reach it.
+//
 // Every server listens on 127.0.0.1 only, on a port below those of outgoing connections,
 // keeps nothing on disk unless asked to, and is gone when it is stopped, when the context
 // of Start ends, and when the harness is killed.

@@ -3,6 +3,7 @@ package redis
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -28,15 +29,37 @@ func (e serverError) loading() bool { return strings.HasPrefix(string(e), "LOADI
 
 // ping reports whether the server is ready to be used with the password.
 func ping(ctx context.Context, addr, password string) error {
-	_, err := command(ctx, addr, password, "PING")
+	return peer{addr: addr, password: password}.ping(ctx)
+}
+
+// command runs one command on a server without TLS.
+func command(ctx context.Context, addr, password string, args ...string) (string, error) {
+	return peer{addr: addr, password: password}.command(ctx, args...)
+}
+
+// peer is a server as it is asked whether it is up.
+type peer struct {
+	addr, password string
+	tls            *tls.Config // nil for a server without TLS
+}
+
+func (p peer) ping(ctx context.Context) error {
+	_, err := p.command(ctx, "PING")
 	return err
 }
 
 // command runs one command on a connection of its own and returns the first line of the
 // answer. A client library would bring retries and a pool, which get in the way of asking
 // whether a server is up.
-func command(ctx context.Context, addr, password string, args ...string) (string, error) {
-	conn, err := (&net.Dialer{Timeout: commandTimeout}).DialContext(ctx, "tcp", addr)
+func (p peer) command(ctx context.Context, args ...string) (string, error) {
+	var conn net.Conn
+	var err error
+	dialer := &net.Dialer{Timeout: commandTimeout}
+	if p.tls == nil {
+		conn, err = dialer.DialContext(ctx, "tcp", p.addr)
+	} else {
+		conn, err = (&tls.Dialer{NetDialer: dialer, Config: p.tls}).DialContext(ctx, "tcp", p.addr)
+	}
 	if err != nil {
 		return "", err
 	}
@@ -49,8 +72,8 @@ func command(ctx context.Context, addr, password string, args ...string) (string
 		return "", err
 	}
 	answers := bufio.NewReader(conn)
-	if password != "" {
-		if _, err := exchange(conn, answers, "AUTH", password); err != nil {
+	if p.password != "" {
+		if _, err := exchange(conn, answers, "AUTH", p.password); err != nil {
 			return "", fmt.Errorf("authenticating: %w", err)
 		}
 	}

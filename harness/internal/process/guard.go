@@ -70,7 +70,7 @@ func NewGuard() (*Guard, error) {
 
 // Watch adds a process, which should lead its group.
 func (g *Guard) Watch(pid int) error {
-	start, err := startTime(pid)
+	start, err := StartTime(pid)
 	if err != nil {
 		return fmt.Errorf("watching process %d: %w", pid, err)
 	}

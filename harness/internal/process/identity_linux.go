@@ -16,8 +16,8 @@ const (
 	fieldStart  = 19
 )
 
-// startTime identifies a process together with its id: clock ticks since boot.
-func startTime(pid int) (string, error) {
+// StartTime identifies a process together with its id: clock ticks since boot.
+func StartTime(pid int) (string, error) {
 	fields, err := stat(pid)
 	if err != nil {
 		return "", err

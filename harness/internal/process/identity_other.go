@@ -11,9 +11,9 @@ import (
 	"strings"
 )
 
-// startTime identifies a process together with its id, in the words of ps with "_" for
+// StartTime identifies a process together with its id, in the words of ps with "_" for
 // runs of spaces.
-func startTime(pid int) (string, error) {
+func StartTime(pid int) (string, error) {
 	out, err := exec.Command("ps", "-o", "lstart=", "-p", strconv.Itoa(pid)).Output()
 	if err != nil {
 		return "", fmt.Errorf("asking ps for the start of %d: %w", pid, err)
