@@ -70,6 +70,9 @@ type Cluster struct {
 	// StartRetries counts starts of the control plane that failed before one held; more
 	// than 0 means that this machine is in trouble.
 	StartRetries int
+	// AuditLog is the API server's audit log: requests on our own kinds and on namespaces,
+	// without bodies. It is "" for a cluster that is not ours to configure.
+	AuditLog string
 
 	stop func(ctx context.Context) error
 }

@@ -72,7 +72,14 @@ func newPlane(dir, programs string) (_ *plane, err error) {
 		return nil, err
 	}
 	p.etcd, p.api = filepath.Join(programs, etcdProgram), filepath.Join(programs, apiServerProgram)
+	audit, err := auditArgs(p.dir, auditLog(dir))
+	if err != nil {
+		return nil, err
+	}
 	p.control = p.configure()
+	for flag, value := range audit {
+		p.control.APIServer.Configure().Set(flag, value)
+	}
 	return p, nil
 }
 

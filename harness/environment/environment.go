@@ -141,6 +141,8 @@ type Description struct {
 	Choices      []report.Choice `json:"choices"`
 	StartedMS    int64           `json:"started_ms"`
 	StartRetries int             `json:"start_retries"`
+	// AuditLog is the API server's audit log, "" where it cannot be had.
+	AuditLog string `json:"audit_log,omitempty"`
 }
 
 // RedisAddress is the shared server, and the program for servers of a scenario's own.
@@ -155,7 +157,7 @@ type RedisAddress struct {
 func (e *Environment) Describe() Description {
 	return Description{Kubeconfig: e.cluster.KubeconfigPath,
 		Redis:   RedisAddress{Addr: e.redis.Addr, Password: e.redis.Password, Kind: e.redis.Kind, Binary: e.redis.Binary},
-		Choices: []report.Choice{e.cluster.Choice, e.redis.Choice}, StartedMS: e.took.Milliseconds(), StartRetries: e.cluster.StartRetries}
+		Choices: []report.Choice{e.cluster.Choice, e.redis.Choice}, StartedMS: e.took.Milliseconds(), StartRetries: e.cluster.StartRetries, AuditLog: e.cluster.AuditLog}
 }
 
 // Write stores a description, readable by this user only.

@@ -103,6 +103,7 @@ func (o Options) command(ctx context.Context, plan string) (*exec.Cmd, io.Closer
 func (o Options) collect(ctx context.Context, out report.Run, runErr error) (report.Run, error) {
 	states, err := readStates(filepath.Join(o.Dir, "ginkgo.json"))
 	if err != nil {
+		out.Scenarios = o.died()
 		return out, errors.Join(fmt.Errorf("reading what Ginkgo reported: %w", err), runErr, tail(filepath.Join(o.Dir, "ginkgo.log")))
 	}
 	for _, s := range o.Scenarios {
@@ -138,8 +139,45 @@ func (o Options) merge(s *scenario.Scenario, spec types.SpecReport) report.Scena
 		result.Status, result.FirstCause = report.HarnessError, "Ginkgo says "+spec.State.String()+": "+firstLine(spec.Failure.Message)
 		result.Detail = spec.Failure.Message
 	}
-	result.Signature = report.Signature(result.FirstCause)
+	o.explain(&result, s.ID)
 	return result
+}
+
+// explain keeps the evidence of a result that is not green.
+func (o Options) explain(result *report.Scenario, id string) {
+	result.Signature = report.Signature(result.FirstCause)
+	if result.Status == report.Passed {
+		return
+	}
+	reportDir := filepath.Dir(filepath.Dir(o.Dir))
+	run, err := strconv.Atoi(filepath.Base(o.Dir))
+	if err == nil {
+		err = keep(reportDir, lastRound(filepath.Join(o.Dir, "scenarios", id)), run, result)
+	}
+	if err != nil {
+		result.Why.Also = append(result.Why.Also, err.Error())
+	}
+}
+
+// died lists the scenarios that were under way, or red, when Ginkgo broke off without a
+// report; they are what there is to look at.
+func (o Options) died() []report.Scenario {
+	var out []report.Scenario
+	for _, s := range o.Scenarios {
+		if lastRound(filepath.Join(o.Dir, "scenarios", s.ID)) == "" {
+			continue
+		}
+		result := report.Scenario{ID: s.ID, Title: s.Title, Category: s.Category, Status: report.HarnessError,
+			FirstCause: "the process died while this scenario ran; ginkgo.log of the run says of what", Replay: play.Replay(o.Replay, o.Seed, o.Root, s.File)}
+		b, err := os.ReadFile(resultPath(filepath.Join(o.Dir, "scenarios"), s.ID))
+		if err == nil && json.Unmarshal(b, &result) == nil && result.Status == report.Passed {
+			continue
+		}
+		result.File = s.File
+		o.explain(&result, s.ID)
+		out = append(out, result)
+	}
+	return out
 }
 
 func firstLine(s string) string {

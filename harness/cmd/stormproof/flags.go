@@ -155,7 +155,7 @@ func (c *common) replay() string {
 		words[0] = self
 	}
 	words = append(words, "run")
-	for _, f := range []struct{ name, value, auto string }{{"cluster", c.cluster, "auto"}, {"kubeconfig", c.kubeconfig, ""}, {"redis", c.redis, "auto"}} {
+	for _, f := range []struct{ name, value, auto string }{{"cluster", c.cluster, "auto"}, {"kubeconfig", c.kubeconfig, ""}, {"redis", c.redis, "auto"}, {"system", c.system, "auto"}} {
 		if f.value != "" && f.value != f.auto {
 			words = append(words, "--"+f.name, f.value)
 		}

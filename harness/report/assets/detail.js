@@ -41,12 +41,18 @@ SP.detail.parts = (scenario, result, run) => {
   add('Timeline', SP.timeline(result, SP.detail.width()) || SP.el('p', { class: 'muted' }, 'The page keeps timelines of failures and of the slowest green run; this one is in report.json.'));
   add('Promises', SP.detail.chips(SP.text(result.p)));
   if (result.f && result.f.length) add('Faults', SP.detail.faults(result.f));
-  if (SP.text(result.t)) add('In full', SP.el('pre', {}, SP.text(result.t)));
+  if (SP.text(result.t)) add('In full', SP.detail.page(SP.text(result.t)));
   if (result.x && result.x.length) add('Left behind', SP.el('ul', {}, result.x.map((r) => SP.el('li', {}, r))));
   if (SP.replay(result, run)) add('Run it again', SP.copyBox(SP.replay(result, run)));
   if (result.a && result.a.length) add('Evidence kept', SP.el('ul', {}, result.a.map((path) => SP.el('li', {}, SP.detail.link(path)))));
   return parts;
 };
+
+// page shows the failure's text; lines of the diff carry colour besides their sign.
+SP.detail.page = (text) => SP.el('pre', {}, text.split('\n').flatMap((line) => {
+  const kind = line[0] === '-' ? 'diff-want' : line[0] === '+' ? 'diff-got' : '';
+  return kind ? [SP.el('span', { class: kind }, line), '\n'] : [`${line}\n`];
+}));
 
 SP.detail.width = () => Math.max(280, SP.byId('d-body').clientWidth - (innerWidth <= 620 ? 32 : 48));
 

@@ -16,29 +16,47 @@ import (
 	"github.com/stormproof/stormproof/harness/history"
 	"github.com/stormproof/stormproof/harness/internal/diff"
 	"github.com/stormproof/stormproof/harness/internal/wait"
+	"github.com/stormproof/stormproof/harness/judge"
 	"github.com/stormproof/stormproof/harness/report"
 )
 
 // finish takes a world down in the order that leaves nothing unrecorded: stop the senders
 // and the gateways, read what they left, remove it, and look for residue.
-func (w *world) finish(ctx context.Context, clean bool, out *report.Scenario) error {
+//
+// What explains a failure is kept before anything is taken down: at once when a step has
+// failed (why), and before the sweep when the judge is going to find something.
+func (w *world) finish(ctx context.Context, why error, out *report.Scenario) error {
+	clean := why == nil
 	if !clean {
-		w.explainFailure(ctx)
+		w.keepEvidence(ctx, why)
 	}
 	errs := []error{w.healAll(ctx), w.stopAlertmanager(ctx)}
+	metrics, _ := w.metricsFile(ctx) // also of a scenario whose gateway is down by now
 	if err := w.stopSystem(ctx); err != nil {
 		errs = append(errs, failf("stopping the gateway: %v", err))
 	}
 	errs = append(errs, w.recordFinal(ctx), w.findConnections(ctx, out))
+	if clean && (errors.Join(errs...) != nil || w.foreseenRed()) {
+		w.keepEvidence(ctx, errors.Join(errs...))
+		w.keepFile(ctx, evidence{"metrics.prom", func(context.Context) ([]byte, error) { return metrics, nil }})
+	}
 	if clean || !w.host.Keep {
 		errs = append(errs, w.sweep(ctx, out))
 	}
 	errs = append(errs, w.releaseProxies(ctx))
 	if err := goleak.Find(w.leaks); err != nil {
+		w.keepFile(ctx, evidence{"goroutines.txt", w.goroutineFile})
 		errs = append(errs, w.residue(out, "goroutine", err.Error()))
 	}
 	errs = append(errs, w.history.Add(history.Event{End: &history.End{Clean: clean}}), w.close(ctx))
 	return errors.Join(errs...)
+}
+
+// foreseenRed asks the judge about the history so far, while there is still something to
+// look at.
+func (w *world) foreseenRed() bool {
+	events := append(w.history.Events(), history.Event{End: &history.End{Clean: true}})
+	return judge.Judge(events).Outcome() != judge.Pass
 }
 
 func (w *world) residue(out *report.Scenario, kind, what string) error {
@@ -179,16 +197,4 @@ func (w *world) releaseProxies(ctx context.Context) error {
 	w.watch, w.redisProxy, w.kubeProxy = nil, nil, nil
 	w.redis = nil
 	return err
-}
-
-// explainFailure keeps what a person looks at first: the objects, the pages and the keys as
-// they were at the moment of the failure.
-func (w *world) explainFailure(ctx context.Context) {
-	for name, read := range map[string]func() (any, error){
-		"objects.json": func() (any, error) { return w.listed(ctx, &v1alpha1.RemediationRequestList{}) },
-		"pages.json":   func() (any, error) { return w.listed(ctx, &v1alpha1.StormPageList{}) },
-		"keys.json":    func() (any, error) { return w.keys(ctx) },
-	} {
-		w.keepArtefact(name, read)
-	}
 }

@@ -74,7 +74,7 @@ func runRound(ctx context.Context, host *Host, s *scenario.Scenario, round int, 
 	cleanCtx, cancelClean := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancelClean()
 	w.blame(out, err, "", report.HarnessError)
-	for _, e := range each(w.finish(cleanCtx, err == nil, out)) {
+	for _, e := range each(w.finish(cleanCtx, err, out)) {
 		w.blame(out, e, "cleaning up after "+s.ID, report.HarnessError)
 	}
 	w.decide(out, round)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -20,8 +21,14 @@ import (
 	"github.com/stormproof/stormproof/harness/scenario/expr"
 )
 
-// do carries out one step.
-func (w *world) do(ctx context.Context, s *scenario.Step) error {
+// do carries out one step. A panic of the harness in it is an error, so that evidence is
+// kept and the world is taken down.
+func (w *world) do(ctx context.Context, s *scenario.Step) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the harness panicked: %v\n%s", p, debug.Stack())
+		}
+	}()
 	switch {
 	case s.Send != nil:
 		return w.send(ctx, s.Send)

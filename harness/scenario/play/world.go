@@ -75,6 +75,10 @@ type world struct {
 	// leaks knows the goroutines from before anything that must end with the world.
 	leaks goleak.Option
 
+	requestLog *requestLog
+	// auditFrom is where the API server's audit log stood when the world was begun.
+	auditFrom int64
+
 	answers      *answers
 	kubeCalls    *counter
 	faults       *armedFaults
@@ -95,7 +99,10 @@ func newWorld(ctx context.Context, host *Host, s *scenario.Scenario, round int) 
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, w.close(context.WithoutCancel(ctx)))
+			late, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+			defer cancel()
+			w.keepEvidence(late, err)
+			err = errors.Join(err, w.close(late))
 		}
 	}()
 	if err := os.MkdirAll(w.dir, 0o755); err != nil {
@@ -107,6 +114,10 @@ func newWorld(ctx context.Context, host *Host, s *scenario.Scenario, round int) 
 	if err := w.begin(); err != nil {
 		return w, err
 	}
+	if w.requestLog, err = newRequestLog(filepath.Join(w.dir, "requests.jsonl")); err != nil {
+		return w, err
+	}
+	w.auditFrom = sizeOf(host.Environment.AuditLog)
 	if err := w.connectKubernetes(ctx); err != nil {
 		return w, err
 	}
@@ -158,7 +169,10 @@ func (w *world) connectKubernetes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.kubeProxy.OnRequest(func(r fault.RequestInfo) { w.kubeCalls.add(r.Verb + " " + r.Resource) })
+	w.kubeProxy.OnRequest(func(r fault.RequestInfo) {
+		w.kubeCalls.add(r.Verb + " " + r.Resource)
+		w.requestLog.add(r)
+	})
 	return nil
 }
 
@@ -222,6 +236,9 @@ func (w *world) close(ctx context.Context) error {
 		errs = append(errs, w.ownRedis.Stop(ctx))
 	}
 	w.http.CloseIdleConnections()
+	if w.requestLog != nil {
+		errs = append(errs, w.requestLog.close())
+	}
 	if w.history != nil {
 		errs = append(errs, w.history.Close())
 	}
