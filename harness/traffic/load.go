@@ -44,6 +44,8 @@ type Result struct {
 	// the load's time was over before a connection became free.
 	Late    int `json:"late"`
 	Dropped int `json:"dropped"`
+	// Unacked are the sent requests whose last response was not an acknowledgement.
+	Unacked int `json:"unacked"`
 	// Answers counts responses, repeats included, by status; "none" when none came.
 	Answers map[string]int `json:"answers"`
 	// Verdicts counts alerts by what the answers said of them.
@@ -172,6 +174,9 @@ func (res *Result) add(request Request, responses []Response, late bool) {
 	res.Alerts += len(request.Alerts)
 	if late {
 		res.Late++
+	}
+	if n := len(responses); n == 0 || !responses[n-1].Acked() {
+		res.Unacked++
 	}
 	for _, resp := range responses {
 		res.Answers[StatusName(resp.Status)]++

@@ -149,7 +149,7 @@ func TestAClosedLoopEndsAtItsDurationAndCountsTheRest(t *testing.T) {
 func TestARequestThatHangsEndsAtItsTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		res := load(t, &server{takes: 24 * time.Hour}, traffic.Arrival{Count: 2, Timeout: 5 * time.Second})
-		if res.Answers["none"] != 2 || res.Elapsed != 10*time.Second {
+		if res.Answers["none"] != 2 || res.Unacked != 2 || res.Elapsed != 10*time.Second {
 			t.Errorf("answers %v in %s, want 2 none in 10s", res.Answers, res.Elapsed)
 		}
 	})
@@ -203,7 +203,7 @@ func TestEveryResponseOfARetriedRequestIsSeen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]int{"503": 3, "202": 3}, res.Answers); diff != "" || seen.Load() != 6 || res.Sent != 3 {
+	if diff := cmp.Diff(map[string]int{"503": 3, "202": 3}, res.Answers); diff != "" || seen.Load() != 6 || res.Sent != 3 || res.Unacked != 0 {
 		t.Errorf("%s seen %d, sent %d", diff, seen.Load(), res.Sent)
 	}
 }

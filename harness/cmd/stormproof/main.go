@@ -108,7 +108,7 @@ func newRoot() *cobra.Command {
 		return usageError{fmt.Errorf("%w; type: stormproof help", err)}
 	})
 	root.AddCommand(newDoctor(), newUp(), newDown(), newRun(), newLint(), newNew(), newSchema(),
-		newGate(), newDemo(), newJudge(), newReport(), newMutants())
+		newGate(), newDemo(), newJudge(), newReport(), newMutants(), newLoad())
 	for _, c := range root.Commands() {
 		asUsage(c)
 	}
