@@ -15,6 +15,7 @@
 package history
 
 import (
+	"encoding/json"
 	"time"
 )
 
@@ -35,6 +36,7 @@ type Event struct {
 	Begin   *Begin   `json:"begin,omitempty"`
 	Request *Request `json:"request,omitempty"`
 	Answer  *Answer  `json:"answer,omitempty"`
+	Load    *Load    `json:"load,omitempty"`
 	Advance *Advance `json:"advance,omitempty"`
 	Fault   *Fault   `json:"fault,omitempty"`
 	Object  *Object  `json:"object,omitempty"`
@@ -131,6 +133,21 @@ type Answer struct {
 
 // Acked reports whether the sender may forget the alerts of the request.
 func (a Answer) Acked() bool { return a.Status >= 200 && a.Status < 300 }
+
+// Load sums up a load step when it is over; its requests have events of their own. The
+// judge ignores it.
+type Load struct {
+	// Name is the id of the step.
+	Name string `json:"name"`
+	// Planned = Sent + Dropped; Late were sent too late.
+	Planned int `json:"planned"`
+	Sent    int `json:"sent"`
+	Late    int `json:"late"`
+	Dropped int `json:"dropped"`
+	// Latency counts from the intended time of each request: percentiles in milliseconds and
+	// the whole HdrHistogram, as package traffic writes them.
+	Latency json.RawMessage `json:"latency"`
+}
 
 // Advance moves the scenario's clock; the event's Clock is already the new time.
 type Advance struct {

@@ -6,7 +6,10 @@
 // back, also that of older versions.
 package report
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Schema is the version of report.json.
 const Schema = "stormproof.report/v1"
@@ -106,14 +109,27 @@ type Scenario struct {
 	// Detail is the whole message of a failure as plain text.
 	Detail string `json:"detail,omitempty"`
 	// Why is the same in its parts; nil when green, or when the harness could not tell.
-	Why     *Why      `json:"why,omitempty"`
-	Steps   []Step    `json:"steps"`
-	Faults  []Fault   `json:"faults"`
-	Residue []string  `json:"residue"`
-	Marks   []Mark    `json:"marks,omitempty"`
-	Latency []float64 `json:"latency_ms,omitempty"`
+	Why     *Why         `json:"why,omitempty"`
+	Steps   []Step       `json:"steps"`
+	Faults  []Fault      `json:"faults"`
+	Residue []string     `json:"residue"`
+	Marks   []Mark       `json:"marks,omitempty"`
+	Latency []float64    `json:"latency_ms,omitempty"`
+	Loads   []LoadResult `json:"loads,omitempty"`
 	// Artefacts are paths relative to the report's folder.
 	Artefacts []string `json:"artefacts,omitempty"`
+}
+
+// LoadResult is what came of a load step.
+type LoadResult struct {
+	ID      string `json:"id"`
+	Planned int    `json:"planned"`
+	Sent    int    `json:"sent"`
+	Late    int    `json:"late"`
+	Dropped int    `json:"dropped"`
+	// Latency holds count, p50Ms, p90Ms, p95Ms, p99Ms, p999Ms, maxMs, and as hdr the whole
+	// distribution: an HdrHistogram in microseconds, V2 compressed, base64.
+	Latency json.RawMessage `json:"latency"`
 }
 
 // Step is one step of a scenario's timeline.

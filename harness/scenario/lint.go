@@ -81,6 +81,8 @@ func (l *linter) countChecks(steps []Step) int {
 			n++
 		case s.Storm != nil && (s.Storm.Answers != nil || s.Storm.Verdicts != nil):
 			n++
+		case s.Load != nil && (s.Load.Answers != nil || s.Load.Verdicts != nil || s.Load.AnswersWithin != nil):
+			n++
 		}
 		n += l.countChecks(s.Concurrently)
 	}
@@ -101,6 +103,8 @@ func (l *linter) steps(path string, steps []Step) {
 			l.expression(at+".phase.where", s.Phase.Where)
 		case s.Delete != nil && s.Delete.Where != "":
 			l.expression(at+".delete.where", s.Delete.Where)
+		case s.Load != nil:
+			l.load(at+".load", s.Load)
 		case s.Fault != nil:
 			l.fault(at+".fault", s.Fault)
 		case s.Heal != nil && !l.faults[*s.Heal]:

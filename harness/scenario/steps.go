@@ -14,6 +14,8 @@ func (s *Step) Name() string {
 		return "send " + s.Send.ID
 	case s.Storm != nil:
 		return fmt.Sprintf("storm %s of %d", s.Storm.ID, s.Storm.Count)
+	case s.Load != nil:
+		return "load " + s.Load.ID + ", " + s.Load.loop()
 	case s.Advance != nil:
 		return "advance " + s.Advance.D().String()
 	case s.Fault != nil:

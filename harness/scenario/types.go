@@ -51,6 +51,7 @@ type Needs struct {
 type Step struct {
 	Send         *Send         `yaml:"send,omitempty" json:"send,omitempty"`
 	Storm        *Storm        `yaml:"storm,omitempty" json:"storm,omitempty"`
+	Load         *LoadStep     `yaml:"load,omitempty" json:"load,omitempty"`
 	Advance      *Duration     `yaml:"advance,omitempty" json:"advance,omitempty" jsonschema_description:"Move the clock of every gateway forward, for example 4m59s999ms."`
 	Fault        *Fault        `yaml:"fault,omitempty" json:"fault,omitempty"`
 	Heal         *string       `yaml:"heal,omitempty" json:"heal,omitempty" jsonschema_description:"Id of the fault to remove."`

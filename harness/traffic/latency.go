@@ -3,6 +3,8 @@ package traffic
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -94,4 +96,17 @@ func (l *Latencies) UnmarshalJSON(b []byte) error {
 	}
 	l.h = h
 	return nil
+}
+
+// Percentile reads the name of one: p50, p99, p99.9, or max.
+func Percentile(name string) (float64, error) {
+	if name == "max" {
+		return 100, nil
+	}
+	digits, found := strings.CutPrefix(name, "p")
+	p, err := strconv.ParseFloat(digits, 64)
+	if !found || err != nil || !(p > 0 && p <= 100) {
+		return 0, fmt.Errorf("%q is no percentile; write p50, p90, p95, p99, p99.9 or max", name)
+	}
+	return p, nil
 }

@@ -120,3 +120,16 @@ func TestDamagedLatenciesAreRefused(t *testing.T) {
 		t.Error("a summary that does not fit its distribution was read")
 	}
 }
+
+func TestPercentileNames(t *testing.T) {
+	for name, want := range map[string]float64{"p50": 50, "p99.9": 99.9, "max": 100, "p100": 100} {
+		if got, err := traffic.Percentile(name); err != nil || got != want {
+			t.Errorf("%s: %v, %v; want %v", name, got, err, want)
+		}
+	}
+	for _, name := range []string{"", "p", "50", "p0", "p101", "pNaN", "p-1", "P50"} {
+		if got, err := traffic.Percentile(name); err == nil {
+			t.Errorf("%q was read as %v", name, got)
+		}
+	}
+}

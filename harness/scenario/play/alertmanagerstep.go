@@ -57,7 +57,7 @@ func (w *world) startAlertmanager(ctx context.Context, s *scenario.AlertmanagerS
 	}
 	w.alertmanager = &alertmanagerParts{tap: tap}
 	w.alertmanager.program, err = traffic.StartAlertmanager(ctx, traffic.AlertmanagerOptions{
-		Binary: w.host.Alertmanager, Dir: dir, WebhookURL: tap.URL() + "/api/v1/alerts/alertmanager",
+		Binary: w.host.Alertmanager, Dir: dir, WebhookURL: tap.URL() + alertmanagerPath,
 		GroupBy: s.GroupBy, GroupWait: s.GroupWait.D(), GroupInterval: s.GroupInterval.D(), RepeatInterval: s.RepeatInterval.D()})
 	return err
 }

@@ -53,7 +53,7 @@ func (w *world) plan(s *scenario.Send) ([]traffic.Request, error) {
 		base.Method = "POST"
 	}
 	if base.Path == "" {
-		base.Path = "/api/v1/alerts/alertmanager"
+		base.Path = alertmanagerPath
 	}
 	var bodies []traffic.Request
 	if s.Body != nil {

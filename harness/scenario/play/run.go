@@ -138,7 +138,7 @@ func (w *world) blameJudge(out *report.Scenario, v judge.Verdict) {
 // timeline copies requests, faults and clock advances of the last round for the dashboard.
 func timeline(events []history.Event, out *report.Scenario) {
 	const most = 400
-	out.Marks, out.Latency = nil, nil
+	out.Marks, out.Latency, out.Loads = nil, nil, nil
 	for _, e := range events {
 		switch {
 		case e.Answer != nil:
@@ -147,6 +147,9 @@ func timeline(events []history.Event, out *report.Scenario) {
 				out.Marks = append(out.Marks, report.Mark{Kind: "request", Label: fmt.Sprintf("%s %d", e.Answer.ID, e.Answer.Status),
 					AtMS: ms(e.At - e.Answer.Latency), DurationMS: ms(e.Answer.Latency), OK: e.Answer.Acked()})
 			}
+		case e.Load != nil:
+			out.Loads = append(out.Loads, report.LoadResult{ID: e.Load.Name, Planned: e.Load.Planned, Sent: e.Load.Sent,
+				Late: e.Load.Late, Dropped: e.Load.Dropped, Latency: e.Load.Latency})
 		case e.Fault != nil && e.Fault.Change == "removed":
 			out.Faults = append(out.Faults, report.Fault{ID: e.Fault.ID, Target: e.Fault.Target, Kind: e.Fault.Kind,
 				Planned: e.Fault.Planned, Matched: e.Fault.Matched, Applied: e.Fault.Applied})

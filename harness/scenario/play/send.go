@@ -15,6 +15,9 @@ import (
 	"github.com/stormproof/stormproof/harness/traffic"
 )
 
+// alertmanagerPath is where webhooks go unless a step says otherwise.
+const alertmanagerPath = "/api/v1/alerts/alertmanager"
+
 // retryFor bounds a send that behaves as Alertmanager.
 const retryFor = 30 * time.Second
 

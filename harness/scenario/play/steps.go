@@ -34,6 +34,8 @@ func (w *world) do(ctx context.Context, s *scenario.Step) (err error) {
 		return w.send(ctx, s.Send)
 	case s.Storm != nil:
 		return w.send(ctx, s.Storm.AsSend())
+	case s.Load != nil:
+		return w.load(ctx, s.Load)
 	case s.Advance != nil:
 		return w.advance(ctx, s.Advance.D())
 	case s.Fault != nil:
