@@ -32,6 +32,8 @@ import (
 type Options struct {
 	// Cluster is a kind of package cluster, Redis one of package redis; "" is auto.
 	Cluster, Redis string
+	// RedisTopology is one of package redis; "" is standalone.
+	RedisTopology string
 	// Kubeconfig of an existing cluster.
 	Kubeconfig string
 	// CacheDir is where programs are kept; "" for the user's cache folder.
@@ -44,10 +46,11 @@ type Options struct {
 
 // Environment is a running cluster and a running Redis.
 type Environment struct {
-	cluster *cluster.Cluster
-	redis   *redis.Server
-	cancel  context.CancelFunc
-	took    time.Duration
+	cluster  *cluster.Cluster
+	redis    *redis.Server   // nil where there is a topology
+	topology *redis.Topology // nil where there is one server
+	cancel   context.CancelFunc
+	took     time.Duration
 }
 
 // Error says that a part could not come up, and what to do; the CLI exits with 3.
@@ -87,10 +90,8 @@ func Up(ctx context.Context, o Options) (*Environment, error) {
 		}
 	})
 	both.Go(func() {
-		e.redis, redisErr = redis.Start(live, redis.Options{Kind: o.Redis, CacheDir: o.CacheDir,
-			Dir: filepath.Join(o.Dir, "redis"), Out: out})
-		if redisErr == nil {
-			choice(out, e.redis.Choice)
+		if redisErr = e.startRedis(live, o, out); redisErr == nil {
+			choice(out, e.redisChoice())
 		}
 	})
 	both.Wait()
@@ -101,6 +102,24 @@ func Up(ctx context.Context, o Options) (*Environment, error) {
 	e.took = time.Since(begin)
 	fmt.Fprintf(out, "environment: up in %.1f s\n", e.took.Seconds())
 	return e, nil
+}
+
+func (e *Environment) startRedis(ctx context.Context, o Options, out io.Writer) (err error) {
+	dir := filepath.Join(o.Dir, "redis")
+	if o.RedisTopology == "" || o.RedisTopology == redis.Standalone {
+		e.redis, err = redis.Start(ctx, redis.Options{Kind: o.Redis, CacheDir: o.CacheDir, Dir: dir, Out: out})
+		return err
+	}
+	e.topology, err = redis.StartTopology(ctx, redis.TopologyOptions{Topology: o.RedisTopology, Kind: o.Redis,
+		CacheDir: o.CacheDir, Dir: dir, Out: out})
+	return err
+}
+
+func (e *Environment) redisChoice() report.Choice {
+	if e.topology != nil {
+		return e.topology.Choice
+	}
+	return e.redis.Choice
 }
 
 func choice(out io.Writer, c report.Choice) {
@@ -126,10 +145,13 @@ func (e *Environment) Down(ctx context.Context) error {
 	if e.redis != nil {
 		errs = append(errs, e.redis.Stop(ctx))
 	}
+	if e.topology != nil {
+		errs = append(errs, e.topology.Stop(ctx))
+	}
 	if e.cluster != nil {
 		errs = append(errs, e.cluster.Stop(ctx))
 	}
-	e.redis, e.cluster = nil, nil
+	e.redis, e.topology, e.cluster = nil, nil, nil
 	e.cancel()
 	return errors.Join(errs...)
 }
@@ -145,19 +167,38 @@ type Description struct {
 	AuditLog string `json:"audit_log,omitempty"`
 }
 
-// RedisAddress is the shared server, and the program for servers of a scenario's own.
+// RedisAddress is the shared server or topology, and the program for servers of a scenario's
+// own.
 type RedisAddress struct {
+	// Addr is host:port of the server; of a topology, the first address of Topology.
 	Addr     string       `json:"addr"`
 	Password string       `json:"password,omitempty"`
 	Kind     string       `json:"kind"`
 	Binary   redis.Binary `json:"binary"`
+	// Topology says how to reach sentinels or a cluster; nil for one server.
+	Topology *redis.Access `json:"topology,omitempty"`
+}
+
+// Access is how clients reach what is shared.
+func (r RedisAddress) Access() redis.Access {
+	if r.Topology != nil {
+		return *r.Topology
+	}
+	return redis.Access{Topology: redis.Standalone, Addrs: []string{r.Addr}, Password: r.Password}
 }
 
 // Describe says how to reach the environment.
 func (e *Environment) Describe() Description {
-	return Description{Kubeconfig: e.cluster.KubeconfigPath,
-		Redis:   RedisAddress{Addr: e.redis.Addr, Password: e.redis.Password, Kind: e.redis.Kind, Binary: e.redis.Binary},
-		Choices: []report.Choice{e.cluster.Choice, e.redis.Choice}, StartedMS: e.took.Milliseconds(), StartRetries: e.cluster.StartRetries, AuditLog: e.cluster.AuditLog}
+	return Description{Kubeconfig: e.cluster.KubeconfigPath, Redis: e.redisAddress(),
+		Choices: []report.Choice{e.cluster.Choice, e.redisChoice()}, StartedMS: e.took.Milliseconds(), StartRetries: e.cluster.StartRetries, AuditLog: e.cluster.AuditLog}
+}
+
+func (e *Environment) redisAddress() RedisAddress {
+	if e.topology != nil {
+		access := e.topology.Access
+		return RedisAddress{Addr: access.Addrs[0], Password: access.Password, Kind: redis.Process, Binary: e.topology.Binary, Topology: &access}
+	}
+	return RedisAddress{Addr: e.redis.Addr, Password: e.redis.Password, Kind: e.redis.Kind, Binary: e.redis.Binary}
 }
 
 // Write stores a description, readable by this user only.
@@ -197,9 +238,27 @@ func (d Description) RESTConfig() (*rest.Config, error) {
 // StartRedis starts a server for one scenario alone: a real one, always. Where only the
 // embedded server can be had, it fails with the command that installs a real one.
 func (d Description) StartRedis(ctx context.Context, dir string, args ...string) (*redis.Server, error) {
-	if d.Redis.Binary.Path == "" {
-		return nil, &Error{Err: &binaries.Unavailable{What: "redis", Reason: "this scenario needs a real server of its own, and the environment has only " + d.Redis.Kind,
-			Fix: "apt-get install redis-server (or your system's package of Redis)"}}
+	if err := d.Redis.real(); err != nil {
+		return nil, err
 	}
 	return redis.Start(context.WithoutCancel(ctx), redis.Options{Kind: redis.Process, Binary: &d.Redis.Binary, Dir: dir, Args: args})
+}
+
+// StartTopology starts a topology for one scenario alone; Binary and Kind of the options are
+// the environment's. It fails where StartRedis does.
+func (d Description) StartTopology(ctx context.Context, o redis.TopologyOptions) (*redis.Topology, error) {
+	if err := d.Redis.real(); err != nil {
+		return nil, err
+	}
+	o.Kind, o.Binary = redis.Process, &d.Redis.Binary
+	return redis.StartTopology(context.WithoutCancel(ctx), o)
+}
+
+// real demands the program of a real server.
+func (r RedisAddress) real() error {
+	if r.Binary.Path != "" {
+		return nil
+	}
+	return &Error{Err: &binaries.Unavailable{What: "redis", Reason: "this scenario needs a real server of its own, and the environment has only " + r.Kind,
+		Fix: "apt-get install redis-server (or your system's package of Redis)"}}
 }

@@ -27,6 +27,10 @@ type Access struct {
 	CAFile string `json:"ca_file,omitempty"`
 }
 
+// Plain says that one address is all that a client needs to know: there is nothing to
+// discover and no TLS, so that a proxy in between understands what is said.
+func (a Access) Plain() bool { return a.Topology == Standalone && a.CAFile == "" }
+
 // reloadEvery is how soon a cluster's client notices that a master has gone. By default it
 // asks once a minute, and a refused connection is no reason for it to ask earlier.
 const reloadEvery = time.Second

@@ -42,6 +42,8 @@ const leastMajor = 7
 type TopologyOptions struct {
 	// Topology is one of the above; "" is Standalone.
 	Topology string
+	// Kind of servers: Process or Auto; "" is Auto. The others cannot form a topology.
+	Kind string
 	// Password of the servers and of the sentinels; "" for none. Sentinels write it into
 	// their configuration as it is, so it is made of letters, digits, "-" and "_".
 	Password string
@@ -112,6 +114,10 @@ func StartTopology(ctx context.Context, opt TopologyOptions) (*Topology, error) 
 	if layouts[opt.Topology] == nil {
 		return nil, &ErrUnavailable{What: "redis", Reason: fmt.Sprintf("there is no topology %q", opt.Topology),
 			Fix: "use " + strings.Join(Topologies(), ", ")}
+	}
+	if opt.Kind != "" && opt.Kind != Auto && opt.Kind != Process {
+		return nil, &ErrUnavailable{What: "redis", Reason: fmt.Sprintf("the topology %s is made of redis-server processes, and --redis=%s was asked for",
+			opt.Topology, opt.Kind), Fix: "use --redis=process, or --redis-topology=standalone"}
 	}
 	binary, reason, err := choose(ctx, Options{Binary: opt.Binary, CacheDir: opt.CacheDir, Out: opt.Out})
 	if err != nil {

@@ -279,6 +279,8 @@ func TestTopologyThatCannotBeIsRefusedAndLeavesNothing(t *testing.T) {
 		"a password that sentinels would write wrongly": {TopologyOptions{Topology: Sentinel, Password: "se cret"}, "letters, digits"},
 		"an old server cannot choose its bus port": {TopologyOptions{Topology: Cluster, Binary: &Binary{Path: "/old/redis-server", Version: "6.2.14"}},
 			"needs version 7 or later, and /old/redis-server is 6.2.14"},
+		"an embedded server has no sentinels": {TopologyOptions{Topology: Sentinel, Kind: Embedded}, "use --redis=process, or --redis-topology=standalone"},
+		"nor have containers":                 {TopologyOptions{Topology: Cluster, Kind: Container}, "--redis=container was asked for"},
 		"an unknown topology": {TopologyOptions{Topology: "ring", Binary: &Binary{Path: broken, Version: "7.0.0"}},
 			"use standalone, sentinel, cluster"},
 		"a server that ends at once": {TopologyOptions{Topology: Sentinel, Binary: &Binary{Path: broken, Version: "7.0.0"}},

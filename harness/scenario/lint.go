@@ -61,6 +61,7 @@ func (l *linter) whole() {
 	if s.Needs.RedisDown {
 		l.faults["redis-down"] = true
 	}
+	l.redisNeeds()
 	l.checks = 0
 	defer func() {
 		if l.countChecks(s.Steps) == 0 {
@@ -109,10 +110,8 @@ func (l *linter) steps(path string, steps []Step) {
 			l.fault(at+".fault", s.Fault)
 		case s.Heal != nil && !l.faults[*s.Heal]:
 			l.add(at+".heal", fmt.Sprintf("no fault %q was armed before", *s.Heal), didYouMean(*s.Heal, sortedKeys(l.faults)))
-		case s.Redis != nil && s.Redis.Server != "" && l.scenario.Needs.Redis != "own":
-			l.add(at+".redis.server", "stopping the server would reach other scenarios", "write needs: {redis: own}")
-		case s.Redis != nil && len(s.Redis.Command) > 0 && l.scenario.Needs.Redis != "own":
-			l.add(at+".redis.command", "commands may reach other scenarios' keys", "write needs: {redis: own}")
+		case s.Redis != nil:
+			l.redis(at+".redis", s.Redis)
 		case s.Crash != nil:
 			l.crash(at+".crash", s.Crash)
 		case s.Kill != nil, s.Terminate != nil, s.Restart != nil:
@@ -134,6 +133,10 @@ func (l *linter) fault(field string, f *Fault) {
 		l.add(field+".id", fmt.Sprintf("fault id %q is used twice", f.ID), "")
 	}
 	l.faults[f.ID] = true
+	if f.Target == "redis" && !l.scenario.Needs.proxied() {
+		l.add(field+".target", "no fault reaches these servers: clients go to each node directly, or speak TLS",
+			"use a redis step, or needs without topology and tls")
+	}
 	if err := fault.Validate(f.Spec()); err != nil {
 		l.add(field, err.Error(), "")
 	}

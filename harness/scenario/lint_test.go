@@ -56,6 +56,32 @@ func TestLintTellsWhatTheSchemaCannot(t *testing.T) {
 			head + "steps:\n  - redis: {server: stop}\n" + checked, 6, "steps.0.redis.server", "other scenarios", "redis: own"},
 		"a command to a server that others use": {
 			head + "steps:\n  - redis: {command: [FLUSHALL]}\n" + checked, 6, "steps.0.redis.command", "other scenarios", "redis: own"},
+		"a topology that others would share": {
+			head + "needs: {topology: cluster}\nsteps:\n" + checked, 5, "needs.topology", "as the command line says", "redis: own"},
+		"TLS that others would share": {
+			head + "needs: {tls: true}\nsteps:\n" + checked, 5, "needs.tls", "as the command line says", "redis: own"},
+		"a password that others would share": {
+			head + "needs: {password: true}\nsteps:\n" + checked, 5, "needs.password", "as the command line says", "redis: own"},
+		"refused connections that nothing can refuse": {
+			head + "needs: {redis: own, topology: sentinel, redisDown: true}\nsteps:\n" + checked, 5, "needs.redisDown", "no proxy", "server: stop"},
+		"a fault that reaches no node": {
+			head + "needs: {redis: own, topology: cluster}\nsteps:\n  - fault: {id: f, target: redis, kind: cut}\n" + checked,
+			7, "steps.0.fault.target", "no fault reaches these servers", "a redis step"},
+		"a node of a single server": {
+			head + "needs: {redis: own}\nsteps:\n  - redis: {server: stop, node: master}\n" + checked,
+			7, "steps.0.redis.node", "no nodes to choose from", "topology: sentinel"},
+		"a sentinel of a cluster": {
+			head + "needs: {redis: own, topology: cluster}\nsteps:\n  - redis: {server: stop, node: sentinel}\n" + checked,
+			7, "steps.0.redis.node", "cluster has no sentinels", "write master or replica"},
+		"a node to which nothing is done": {
+			head + "needs: {redis: own, topology: cluster}\nsteps:\n  - redis: {node: master}\n" + checked,
+			7, "steps.0.redis.node", "nothing is done to it", "server: stop"},
+		"a failover of a single server": {
+			head + "needs: {redis: own, topology: standalone}\nsteps:\n  - redis: {failover: true}\n" + checked,
+			7, "steps.0.redis.failover", "nothing to fail over to", "topology: sentinel"},
+		"a slot of something else than a cluster": {
+			head + "needs: {redis: own, topology: sentinel}\nsteps:\n  - redis: {moveSlotOf: k}\n" + checked,
+			7, "steps.0.redis.moveSlotOf", "only a cluster has slots", "topology: cluster"},
 		"nothing is checked": {
 			head + "steps:\n  - send: {id: one, alerts: [{labels: {alertname: A}}]}\n", 5, "steps", "nothing is checked", "answers"},
 		"a seeded bug that does not exist": {

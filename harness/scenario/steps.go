@@ -2,7 +2,6 @@ package scenario
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/stormproof/stormproof/harness/fault"
 )
@@ -35,7 +34,7 @@ func (s *Step) Name() string {
 	case s.Apply != nil:
 		return "apply"
 	case s.Redis != nil:
-		return "redis " + strings.Join(s.Redis.Command, " ") + s.Redis.Server
+		return "redis " + s.Redis.What()
 	case s.Restart != nil:
 		return "restart"
 	case s.Crash != nil:

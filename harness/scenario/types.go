@@ -39,6 +39,9 @@ type Scenario struct {
 // Needs says what a scenario cannot do without.
 type Needs struct {
 	Redis      string `yaml:"redis,omitempty" json:"redis,omitempty" jsonschema:"enum=shared,enum=own" jsonschema_description:"own: a real Redis server for this scenario alone. Default shared: the run's server, under an own prefix."`
+	Topology   string `yaml:"topology,omitempty" json:"topology,omitempty" jsonschema:"enum=standalone,enum=sentinel,enum=cluster" jsonschema_description:"Servers of the scenario's own Redis: one; a master with two replicas and three sentinels; or a cluster of three masters, each with a replica. Needs redis: own. Default standalone."`
+	TLS        bool   `yaml:"tls,omitempty" json:"tls,omitempty" jsonschema_description:"The scenario's own Redis speaks TLS only, under an authority made for it. Needs redis: own."`
+	Password   bool   `yaml:"password,omitempty" json:"password,omitempty" jsonschema_description:"The scenario's own Redis demands a password. Needs redis: own."`
 	Namespaces int    `yaml:"namespaces,omitempty" json:"namespaces,omitempty" jsonschema:"minimum=1,maximum=5" jsonschema_description:"How many namespaces: {{ns}}, {{ns2}}, ... Default 1."`
 	Replicas   int    `yaml:"replicas,omitempty" json:"replicas,omitempty" jsonschema:"minimum=1,maximum=3" jsonschema_description:"How many gateways share Redis and Kubernetes; requests go to them in turn. Default 1."`
 	// System chooses the adapter; see package system.
@@ -184,8 +187,11 @@ type Phase struct {
 type RedisCommand struct {
 	Command []string `yaml:"command,omitempty" json:"command,omitempty" jsonschema:"minItems=1" jsonschema_description:"For example [SCRIPT, FLUSH]. Needs an own server when it touches the whole server."`
 	// Corrupt turns every key of the scenario whose name ends in this into a plain string.
-	Corrupt string `yaml:"corrupt,omitempty" json:"corrupt,omitempty" jsonschema_description:"Replace each key of the scenario by a value of a wrong type."`
-	Server  string `yaml:"server,omitempty" json:"server,omitempty" jsonschema:"enum=stop,enum=start,enum=start-empty" jsonschema_description:"Kill the scenario's own server, or start it again: with what it had saved, or empty."`
+	Corrupt    string `yaml:"corrupt,omitempty" json:"corrupt,omitempty" jsonschema_description:"Replace each key of the scenario by a value of a wrong type."`
+	Server     string `yaml:"server,omitempty" json:"server,omitempty" jsonschema:"enum=stop,enum=start,enum=start-empty" jsonschema_description:"Kill the scenario's own server, or start it again: with what it had saved, or empty."`
+	Node       string `yaml:"node,omitempty" json:"node,omitempty" jsonschema:"enum=master,enum=replica,enum=sentinel" jsonschema_description:"Which server of a topology: stop kills the first one that has this role; start starts all that are down and had it. Default: master for stop, every one for start."`
+	Failover   bool   `yaml:"failover,omitempty" json:"failover,omitempty" jsonschema_description:"An orderly failover; the step ends when all nodes agree on the new master. To fail over by a crash, stop the master. Needs the topology sentinel or cluster."`
+	MoveSlotOf string `yaml:"moveSlotOf,omitempty" json:"moveSlotOf,omitempty" jsonschema_description:"Move the slot of this key, named as in keys, to another master: clients meet ASK meanwhile and MOVED afterwards. Needs the topology cluster."`
 }
 
 // Restart stops gateways in an orderly way and starts new ones; what is dead already is

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"k8s.io/client-go/rest"
+
+	"github.com/stormproof/stormproof/harness/redis"
 )
 
 // Spec is all that an instance needs to know of its world.
@@ -34,6 +36,9 @@ type Spec struct {
 	RedisAddr string
 	// RedisPassword is "" when the server wants none.
 	RedisPassword string
+	// RedisTopology says how to reach Redis where RedisAddr is "" because one address does not
+	// do: sentinels, a cluster, TLS. A system that cannot use it refuses to start.
+	RedisTopology *redis.Access
 	// RedisPrefix begins every key of the instance.
 	RedisPrefix string
 	// Kubernetes is the API server, already behind the scenario's fault proxy.

@@ -6,19 +6,21 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/stormproof/stormproof/harness/environment"
+	"github.com/stormproof/stormproof/harness/redis"
 	"github.com/stormproof/stormproof/harness/scenario"
 )
 
 // common are the flags that several verbs share.
 type common struct {
 	cluster, kubeconfig, redis string
-	system                     string
+	redisTopology, system      string
 	categories, ids            []string
 	labelFilter                string
 	seed                       int64
@@ -33,6 +35,7 @@ func (c *common) environmentFlags(cmd *cobra.Command) {
 	f.StringVar(&c.cluster, "cluster", "auto", "cluster provider: auto, kind, envtest, existing")
 	f.StringVar(&c.kubeconfig, "kubeconfig", "", "kubeconfig of the existing cluster (with --cluster existing)")
 	f.StringVar(&c.redis, "redis", "auto", "Redis provider: auto, container, process, embedded")
+	f.StringVar(&c.redisTopology, "redis-topology", redis.Standalone, "servers of Redis: "+strings.Join(redis.Topologies(), ", ")+"; the last two are processes")
 	f.StringVar(&c.system, "system", "auto", "the gateway: process, inside the harness; binary, as programs of its own; auto, as each scenario needs")
 }
 
@@ -65,6 +68,9 @@ func (c *common) settle() error {
 	case "", "auto", "process", "binary":
 	default:
 		return usageError{fmt.Errorf("--system %q is none of auto, process, binary", c.system)}
+	}
+	if c.redisTopology != "" && !slices.Contains(redis.Topologies(), c.redisTopology) {
+		return usageError{fmt.Errorf("--redis-topology %q is none of %s", c.redisTopology, strings.Join(redis.Topologies(), ", "))}
 	}
 	switch c.progress {
 	case "auto", "plain", "json", "none":
@@ -128,7 +134,7 @@ func (c *common) wants(s *scenario.Scenario) bool {
 
 // up starts the environment in a folder of its own.
 func (c *common) environment(cmd *cobra.Command, dir string) environment.Options {
-	return environment.Options{Cluster: c.cluster, Redis: c.redis, Kubeconfig: c.kubeconfig,
+	return environment.Options{Cluster: c.cluster, Redis: c.redis, RedisTopology: c.redisTopology, Kubeconfig: c.kubeconfig,
 		Dir: filepath.Join(dir, "environment"), Out: cmd.ErrOrStderr()}
 }
 
@@ -155,7 +161,8 @@ func (c *common) replay() string {
 		words[0] = self
 	}
 	words = append(words, "run")
-	for _, f := range []struct{ name, value, auto string }{{"cluster", c.cluster, "auto"}, {"kubeconfig", c.kubeconfig, ""}, {"redis", c.redis, "auto"}, {"system", c.system, "auto"}} {
+	for _, f := range []struct{ name, value, auto string }{{"cluster", c.cluster, "auto"}, {"kubeconfig", c.kubeconfig, ""}, {"redis", c.redis, "auto"},
+		{"redis-topology", c.redisTopology, redis.Standalone}, {"system", c.system, "auto"}} {
 		if f.value != "" && f.value != f.auto {
 			words = append(words, "--"+f.name, f.value)
 		}

@@ -44,6 +44,8 @@ func TestExitCodes(t *testing.T) {
 		"an unknown verb":                       {soundScenario, "fly", exitUsage},
 		"a file that is not there":              {soundScenario, "run nowhere.yaml", exitUsage},
 		"a bad value":                           {soundScenario, "run --progress loud", exitUsage},
+		"a topology that does not exist":        {soundScenario, "run --redis-topology ring", exitUsage},
+		"sentinels of an embedded server":       {soundScenario, "run --cluster kind --redis embedded --redis-topology sentinel", exitEnvironment},
 		"judging nothing":                       {soundScenario, "judge nowhere", exitUsage},
 		"nothing selected":                      {soundScenario, "run --id STO-91", exitNothing},
 		"no seeded bug selected":                {soundScenario, "mutants --id none", exitNothing},

@@ -49,6 +49,18 @@ func gatewaySettings(overrides map[string]any) (history.Begin, error) {
 	return out, nil
 }
 
+// onlyPlainRedis refuses what the gateway cannot use yet.
+func onlyPlainRedis(spec system.Spec) error {
+	if spec.RedisTopology == nil {
+		return nil
+	}
+	what := "the topology " + spec.RedisTopology.Topology
+	if spec.RedisTopology.CAFile != "" {
+		what += " with TLS"
+	}
+	return fmt.Errorf("this gateway speaks to one Redis server without TLS and cannot use %s yet: leave out --redis-topology, needs.topology and needs.tls", what)
+}
+
 // inProcess is a gateway inside this process: one race detector watches both it and the
 // harness.
 type inProcess struct {
@@ -62,6 +74,9 @@ type inProcess struct {
 func startGateway(ctx context.Context, spec system.Spec) (system.Instance, error) {
 	c, err := gatewayConfig(spec.Config)
 	if err != nil {
+		return nil, err
+	}
+	if err := onlyPlainRedis(spec); err != nil {
 		return nil, err
 	}
 	c.Listen.Public, c.Listen.Admin = "127.0.0.1:0", "127.0.0.1:0"
@@ -136,6 +151,9 @@ func gatewayBinary(path string) system.Factory {
 // gatewayFile is the scenario's overrides with the places of the world filled in.
 func gatewayFile(spec system.Spec) ([]byte, error) {
 	if _, err := gatewayConfig(spec.Config); err != nil {
+		return nil, err
+	}
+	if err := onlyPlainRedis(spec); err != nil {
 		return nil, err
 	}
 	doc := map[string]any{}

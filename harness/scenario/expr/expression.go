@@ -15,19 +15,20 @@ import (
 
 // Variables of every expression, with what they hold. Nobody changes it.
 var Variables = map[string]string{
-	"answers": "map from step id to {count, statuses, verdicts, list: [{status, headers, body, problem, latencyMs}]}",
-	"rr":      "list of RemediationRequests in the scenario's namespaces, as Kubernetes returns them",
-	"pages":   "list of StormPages",
-	"members": "list of all members of all pages",
-	"keys":    "list of {name, type, ttlMs} of the scenario's Redis keys",
-	"metrics": "map from series, or name summed over its series, to value; over all replicas",
-	"faults":  "map from fault id to {planned, matched, applied}",
-	"kube":    "map from 'verb resource' to the number of requests that the gateway made",
-	"ready":   "{status, body} of GET /readyz at the first replica",
-	"health":  "{status, body} of GET /healthz at the first replica",
-	"log":     "the gateway's log so far, as text",
-	"ns":      "the scenario's first namespace",
-	"it":      "the object under the eye of `where`",
+	"answers":    "map from step id to {count, statuses, verdicts, list: [{status, headers, body, problem, latencyMs}]}",
+	"rr":         "list of RemediationRequests in the scenario's namespaces, as Kubernetes returns them",
+	"pages":      "list of StormPages",
+	"members":    "list of all members of all pages",
+	"keys":       "list of {name, type, ttlMs} of the scenario's Redis keys",
+	"redisNodes": "list of {role, addr, up}: the servers of the scenario's own topology, with their roles as they say themselves",
+	"metrics":    "map from series, or name summed over its series, to value; over all replicas",
+	"faults":     "map from fault id to {planned, matched, applied}",
+	"kube":       "map from 'verb resource' to the number of requests that the gateway made",
+	"ready":      "{status, body} of GET /readyz at the first replica",
+	"health":     "{status, body} of GET /healthz at the first replica",
+	"log":        "the gateway's log so far, as text",
+	"ns":         "the scenario's first namespace",
+	"it":         "the object under the eye of `where`",
 }
 
 var celEnvironment = sync.OnceValues(func() (*cel.Env, error) {

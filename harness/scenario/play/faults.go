@@ -50,6 +50,9 @@ func (w *world) arm(ctx context.Context, f *scenario.Fault) error {
 	spec.Match.Namespace = w.expand(spec.Match.Namespace, 0)
 	var handle fault.Handle
 	var err error
+	if f.Target == "redis" && w.redisProxy == nil {
+		return fmt.Errorf("arming fault %s: no fault reaches the topology %s: use a redis step, or --redis-topology=standalone", f.ID, w.access.Topology)
+	}
 	if f.Target == "redis" {
 		handle, err = w.redisProxy.Arm(ctx, spec)
 	} else {

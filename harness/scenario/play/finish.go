@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -96,7 +97,7 @@ func (w *world) recordFinal(ctx context.Context) error {
 }
 
 func (w *world) recordKeys(ctx context.Context) error {
-	if w.ownRedis != nil && w.redis.Ping(ctx).Err() != nil {
+	if w.redisGone(ctx) {
 		return w.history.Add(history.Event{Note: &history.Note{Text: "the scenario ended with its own Redis down: no keys to read"}})
 	}
 	keys, err := w.keys(ctx)
@@ -115,22 +116,25 @@ func (w *world) recordKeys(ctx context.Context) error {
 // findConnections looks for connections of the stopped gateways at Redis. A closed socket
 // takes the server a moment to notice, so it looks for up to two seconds.
 func (w *world) findConnections(ctx context.Context, out *report.Scenario) error {
-	if w.ownRedis != nil && w.redis.Ping(ctx).Err() != nil {
+	if w.redisGone(ctx) {
 		return nil
 	}
 	var left []string
 	err := wait.Until(ctx, "Redis has closed the stopped gateways' connections", 2*time.Second, poll, func(ctx context.Context) wait.Look {
-		list, err := w.redis.ClientList(ctx).Result()
-		if err != nil {
-			return wait.Look{Err: fmt.Errorf("listing Redis connections: %w", err)}
-		}
 		left = nil
-		for line := range strings.SplitSeq(list, "\n") {
-			for _, r := range w.replicas.all() {
-				if strings.Contains(line, " name="+r.spec.Name+" ") {
-					left = append(left, line)
+		err := w.eachMaster(ctx, func(ctx context.Context, master *redis.Client) error {
+			list, err := master.ClientList(ctx).Result()
+			for line := range strings.SplitSeq(list, "\n") {
+				for _, r := range w.replicas.all() {
+					if strings.Contains(line, " name="+r.spec.Name+" ") {
+						left = append(left, line)
+					}
 				}
 			}
+			return err
+		})
+		if err != nil {
+			return wait.Look{Err: fmt.Errorf("listing Redis connections: %w", err)}
 		}
 		return wait.Look{Done: len(left) == 0, State: func() string { return strings.Join(left, "\n") }}
 	})
@@ -168,13 +172,15 @@ func (w *world) sweep(ctx context.Context, out *report.Scenario) error {
 // sweepKeys deletes the scenario's keys, and reports keys that no prefix of the harness
 // covers: somebody wrote outside of the scenario's own space.
 func (w *world) sweepKeys(ctx context.Context, out *report.Scenario) error {
-	if w.ownRedis != nil && w.redis.Ping(ctx).Err() != nil {
+	if w.redisGone(ctx) {
 		return nil
 	}
-	iter := w.redis.Scan(ctx, 0, "*", 1000).Iterator()
+	keys, err := w.scan(ctx, "*")
+	if err != nil {
+		return err
+	}
 	var errs []error
-	for iter.Next(ctx) {
-		key := iter.Val()
+	for _, key := range keys {
 		switch {
 		case strings.HasPrefix(key, w.prefix):
 			errs = append(errs, w.redis.Del(ctx, key).Err())
@@ -182,17 +188,17 @@ func (w *world) sweepKeys(ctx context.Context, out *report.Scenario) error {
 			errs = append(errs, w.residue(out, "redis-key", key))
 		}
 	}
-	return errors.Join(append(errs, iter.Err())...)
+	return errors.Join(errs...)
 }
 
 // releaseProxies ends everything that still runs goroutines, so that a leak that is found
 // afterwards is the gateway's.
 func (w *world) releaseProxies(ctx context.Context) error {
-	err := errors.Join(w.replicas.close(), w.watch.stop(), w.redisProxy.Close(ctx), w.kubeProxy.Close(ctx), w.redis.Close())
-	if w.ownRedis != nil {
-		err = errors.Join(err, w.ownRedis.Stop(ctx))
-		w.ownRedis = nil
+	err := errors.Join(w.replicas.close(), w.watch.stop(), w.kubeProxy.Close(ctx), w.redis.Close())
+	if w.redisProxy != nil {
+		err = errors.Join(err, w.redisProxy.Close(ctx))
 	}
+	err = errors.Join(err, w.stopRedis(ctx))
 	w.http.CloseIdleConnections()
 	w.watch, w.redisProxy, w.kubeProxy = nil, nil, nil
 	w.redis = nil

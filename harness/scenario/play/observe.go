@@ -33,18 +33,19 @@ func (w *world) vars(ctx context.Context) map[string]any {
 		})
 	}
 	return map[string]any{
-		"answers": sync.OnceValue(func() any { return w.answers.view() }),
-		"faults":  sync.OnceValue(func() any { return w.faults.view() }),
-		"kube":    sync.OnceValue(func() any { return w.kubeCalls.view() }),
-		"ns":      w.namespaces[0],
-		"rr":      lazy(func() (any, error) { return w.listed(ctx, &v1alpha1.RemediationRequestList{}) }),
-		"pages":   lazy(func() (any, error) { return w.listed(ctx, &v1alpha1.StormPageList{}) }),
-		"members": lazy(func() (any, error) { return w.members(ctx) }),
-		"keys":    lazy(func() (any, error) { return w.keys(ctx) }),
-		"metrics": lazy(func() (any, error) { return w.metrics(ctx) }),
-		"ready":   sync.OnceValue(func() any { return w.get(ctx, w.first()+"/readyz") }),
-		"health":  sync.OnceValue(func() any { return w.get(ctx, w.first()+"/healthz") }),
-		"log":     lazy(func() (any, error) { return w.logs() }),
+		"answers":    sync.OnceValue(func() any { return w.answers.view() }),
+		"faults":     sync.OnceValue(func() any { return w.faults.view() }),
+		"kube":       sync.OnceValue(func() any { return w.kubeCalls.view() }),
+		"ns":         w.namespaces[0],
+		"rr":         lazy(func() (any, error) { return w.listed(ctx, &v1alpha1.RemediationRequestList{}) }),
+		"pages":      lazy(func() (any, error) { return w.listed(ctx, &v1alpha1.StormPageList{}) }),
+		"members":    lazy(func() (any, error) { return w.members(ctx) }),
+		"keys":       lazy(func() (any, error) { return w.keys(ctx) }),
+		"redisNodes": sync.OnceValue(func() any { return w.redisNodes(ctx) }),
+		"metrics":    lazy(func() (any, error) { return w.metrics(ctx) }),
+		"ready":      sync.OnceValue(func() any { return w.get(ctx, w.first()+"/readyz") }),
+		"health":     sync.OnceValue(func() any { return w.get(ctx, w.first()+"/healthz") }),
+		"log":        lazy(func() (any, error) { return w.logs() }),
 	}
 }
 
@@ -78,34 +79,6 @@ func (w *world) members(ctx context.Context) ([]any, error) {
 		spec, _ := p.(map[string]any)["spec"].(map[string]any)
 		list, _ := spec["members"].([]any)
 		out = append(out, list...)
-	}
-	return out, nil
-}
-
-func (w *world) keys(ctx context.Context) ([]any, error) {
-	out := []any{}
-	iter := w.redis.Scan(ctx, 0, w.prefix+"*", 1000).Iterator()
-	for iter.Next(ctx) {
-		name := iter.Val()
-		ttl, err := w.redis.PTTL(ctx, name).Result()
-		if err != nil {
-			return nil, fmt.Errorf("reading the TTL of %s: %w", name, err)
-		}
-		kind, err := w.redis.Type(ctx, name).Result()
-		if err != nil {
-			return nil, fmt.Errorf("reading the type of %s: %w", name, err)
-		}
-		if kind == "none" {
-			continue // it expired between SCAN and here
-		}
-		ms := ttl.Milliseconds()
-		if ttl < 0 {
-			ms = -1
-		}
-		out = append(out, map[string]any{"name": strings.TrimPrefix(name, w.prefix), "type": kind, "ttlMs": ms})
-	}
-	if err := iter.Err(); err != nil {
-		return nil, fmt.Errorf("scanning keys: %w", err)
 	}
 	return out, nil
 }

@@ -95,9 +95,9 @@ func (w *world) startSystem(ctx context.Context) (err error) {
 		w.replicas.mu.Lock()
 		w.replicas.list = append(w.replicas.list, &replica{spec: system.Spec{
 			Name: w.prefix + "gateway-" + n, Replica: i + 1, Dir: filepath.Join(w.dir, "gateway-"+n),
-			Namespace: w.namespaces[0], RedisAddr: w.redisProxy.Addr(), RedisPrefix: w.prefix,
-			RedisPassword: w.host.Environment.Redis.Password, Kubernetes: w.kubeProxy.RESTConfig(),
+			Namespace: w.namespaces[0], RedisPrefix: w.prefix, Kubernetes: w.kubeProxy.RESTConfig(),
 			Config: w.scenario.Gateway, LogFile: filepath.Join(w.dir, "gateway-"+n+".log")}})
+		w.tellRedis(&w.replicas.list[i].spec)
 		w.replicas.mu.Unlock()
 	}
 	for _, r := range w.replicas.all() {

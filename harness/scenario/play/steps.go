@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime/debug"
 	"strings"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -179,49 +178,6 @@ func (w *world) apply(ctx context.Context, manifest string) error {
 		}
 	}
 	return nil
-}
-
-func (w *world) redisCommand(ctx context.Context, c *scenario.RedisCommand) error {
-	if err := w.act("redis", "", "", strings.Join(c.Command, " ")+c.Server+c.Corrupt); err != nil {
-		return err
-	}
-	switch {
-	case c.Server != "":
-		return w.redisServer(ctx, c.Server)
-	case c.Corrupt != "":
-		keys, err := w.keys(ctx)
-		if err != nil {
-			return err
-		}
-		for _, k := range keys {
-			name := w.prefix + k.(map[string]any)["name"].(string)
-			if err := w.redis.Set(ctx, name, c.Corrupt, time.Hour).Err(); err != nil {
-				return fmt.Errorf("corrupting %s: %w", name, err)
-			}
-		}
-		return nil
-	default:
-		args := make([]any, len(c.Command))
-		for i, a := range c.Command {
-			args[i] = a
-		}
-		if err := w.redis.Do(ctx, args...).Err(); err != nil {
-			return fmt.Errorf("running redis command %s: %w", strings.Join(c.Command, " "), err)
-		}
-		return nil
-	}
-}
-
-func (w *world) redisServer(ctx context.Context, what string) error {
-	if w.ownRedis == nil {
-		return errors.New("a redis server step needs `needs: {redis: own}`")
-	}
-	switch what {
-	case "stop":
-		return w.ownRedis.Kill()
-	default:
-		return w.ownRedis.Restart(ctx, what == "start")
-	}
 }
 
 func (w *world) act(kind, namespace, name, detail string) error {

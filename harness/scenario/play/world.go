@@ -65,8 +65,10 @@ type world struct {
 
 	history    *history.Writer
 	kube       client.WithWatch
-	redis      *redis.Client
+	redis      redis.UniversalClient
+	access     hredis.Access
 	ownRedis   *hredis.Server
+	topology   *hredis.Topology
 	redisProxy *fault.RedisProxy
 	kubeProxy  *fault.KubeProxy
 	replicas   *replicas
@@ -176,24 +178,6 @@ func (w *world) connectKubernetes(ctx context.Context) error {
 	return nil
 }
 
-func (w *world) connectRedis(ctx context.Context) (err error) {
-	addr, password := w.host.Environment.Redis.Addr, w.host.Environment.Redis.Password
-	if w.scenario.Needs.Redis == "own" {
-		if w.ownRedis, err = w.host.Environment.StartRedis(ctx, filepath.Join(w.dir, "redis")); err != nil {
-			return fmt.Errorf("starting the scenario's own Redis: %w", err)
-		}
-		addr, password = w.ownRedis.Addr, w.ownRedis.Password
-	}
-	w.redis = redis.NewClient(&redis.Options{Addr: addr, Password: password, PoolSize: 2, ClientName: "harness"})
-	if w.redisProxy, err = fault.NewRedisProxy(ctx, addr); err != nil {
-		return err
-	}
-	if w.scenario.Needs.RedisDown {
-		return w.arm(ctx, &scenario.Fault{ID: "redis-down", Target: "redis", Kind: "cut"})
-	}
-	return nil
-}
-
 // expand replaces {{ns}}, {{ns2}}, ... and {{i}}.
 func (w *world) expand(s string, i int) string {
 	if !strings.Contains(s, "{{") {
@@ -232,9 +216,7 @@ func (w *world) close(ctx context.Context) error {
 	if w.redis != nil {
 		errs = append(errs, w.redis.Close())
 	}
-	if w.ownRedis != nil {
-		errs = append(errs, w.ownRedis.Stop(ctx))
-	}
+	errs = append(errs, w.stopRedis(ctx))
 	w.http.CloseIdleConnections()
 	if w.requestLog != nil {
 		errs = append(errs, w.requestLog.close())
