@@ -139,22 +139,23 @@ func (o Options) merge(s *scenario.Scenario, spec types.SpecReport) report.Scena
 		result.Status, result.FirstCause = report.HarnessError, "Ginkgo says "+spec.State.String()+": "+firstLine(spec.Failure.Message)
 		result.Detail = spec.Failure.Message
 	}
-	o.explain(&result, s.ID)
+	Explain(o.Plan, &result)
 	return result
 }
 
-// explain keeps the evidence of a result that is not green.
-func (o Options) explain(result *report.Scenario, id string) {
+// Explain keeps the evidence of a result that is not green, and writes its page. Plan.Dir is
+// runs/N in the report's folder.
+func Explain(p Plan, result *report.Scenario) {
 	result.Signature = report.Signature(result.FirstCause)
 	if result.Status == report.Passed {
 		return
 	}
-	reportDir := filepath.Dir(filepath.Dir(o.Dir))
-	run, err := strconv.Atoi(filepath.Base(o.Dir))
+	reportDir := filepath.Dir(filepath.Dir(p.Dir))
+	run, err := strconv.Atoi(filepath.Base(p.Dir))
 	if err == nil {
-		err = keep(reportDir, lastRound(filepath.Join(o.Dir, "scenarios", id)), run, result)
+		err = keep(reportDir, lastRound(filepath.Join(p.Dir, "scenarios", result.ID)), run, result)
 	}
-	if err != nil {
+	if err != nil && result.Why != nil {
 		result.Why.Also = append(result.Why.Also, err.Error())
 	}
 }
@@ -174,7 +175,7 @@ func (o Options) died() []report.Scenario {
 			continue
 		}
 		result.File = s.File
-		o.explain(&result, s.ID)
+		Explain(o.Plan, &result)
 		out = append(out, result)
 	}
 	return out

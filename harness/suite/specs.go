@@ -79,17 +79,26 @@ func serveSpecs(wiring Wiring) int {
 	return 0
 }
 
-// register turns every scenario into a spec.
-func register(plan Plan, wiring Wiring) error {
+// NewHost is what the scenarios of one process share.
+func NewHost(plan Plan, wiring Wiring) (*play.Host, error) {
 	description, err := environment.Load(plan.Environment)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	host := &play.Host{Environment: description, System: wiring.System, Settings: wiring.Settings,
 		Alertmanager: plan.Alertmanager, RunID: plan.RunID, Dir: filepath.Join(plan.Dir, "scenarios"),
 		Seed: plan.Seed, Keep: plan.Keep, Root: plan.Root, Replay: plan.Replay}
 	if program := plan.Programs[SystemProgram]; program != "" {
 		host.Binary = wiring.Binary(program)
+	}
+	return host, nil
+}
+
+// register turns every scenario into a spec.
+func register(plan Plan, wiring Wiring) error {
+	host, err := NewHost(plan, wiring)
+	if err != nil {
+		return err
 	}
 	for _, file := range plan.Files {
 		s, err := scenario.Load(file)

@@ -26,6 +26,7 @@ type common struct {
 	seed                       int64
 	procs, repeat              int
 	untilItFails, keep, dryRun bool
+	watch                      bool
 	output, progress           string
 	timeout                    time.Duration
 }

@@ -62,6 +62,9 @@ func gateVerb(cmd *cobra.Command, g *gateFlags) error {
 		return err
 	}
 	session := &session{c: &g.common, list: list, started: time.Now(), progress: newProgress(cmd.OutOrStdout(), g.progress)}
+	if session.root, err = os.Getwd(); err != nil {
+		return fmt.Errorf("finding this folder: %w", err)
+	}
 	if session.dir, err = g.runFolder(session.started); err != nil {
 		return err
 	}

@@ -26,13 +26,19 @@ func newRun() *cobra.Command {
 		Short: "Run scenarios against real Kubernetes and Redis, judge them, write the dashboard",
 		Long:  "Run scenarios. Without arguments the whole catalogue under scenarios/ is run.\nExit: 0 all passed, 1 something failed, 2 a file is wrong, 3 no environment, 4 nothing selected.",
 		Args:  cobra.ArbitraryArgs,
-		RunE:  func(cmd *cobra.Command, args []string) error { return runVerb(cmd, c, args) },
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if c.watch {
+			return watchVerb(cmd, c, args)
+		}
+		return runVerb(cmd, c, args)
 	}
 	c.runFlags(cmd)
 	cmd.Flags().IntVar(&c.repeat, "repeat", 1, "runs in all, each with its own seed")
 	cmd.Flags().BoolVar(&c.untilItFails, "until-it-fails", false, "repeat until a run is red")
 	cmd.Flags().BoolVar(&c.dryRun, "dry-run", false, "list what would run")
-	cmd.MarkFlagsMutuallyExclusive("repeat", "until-it-fails")
+	cmd.Flags().BoolVar(&c.watch, "watch", false, "run the files once, and again whenever one is saved")
+	cmd.MarkFlagsMutuallyExclusive("repeat", "until-it-fails", "watch", "dry-run")
 	return cmd
 }
 
@@ -98,9 +104,10 @@ func printFailures(out io.Writer, r report.Report) {
 
 // session is an environment in which one or more runs take place.
 type session struct {
-	c            *common
-	list         []*scenario.Scenario
-	dir          string
+	c    *common
+	list []*scenario.Scenario
+	// root is the folder in which the program was started, dir the report's.
+	root, dir    string
 	started      time.Time
 	env          *environment.Environment
 	description  string
@@ -115,24 +122,48 @@ type session struct {
 func newSession(cmd *cobra.Command, c *common, list []*scenario.Scenario) (*session, error) {
 	s := &session{c: c, list: list, started: time.Now(), progress: newProgress(cmd.OutOrStdout(), c.progress)}
 	var err error
+	if s.root, err = os.Getwd(); err != nil {
+		return nil, fmt.Errorf("finding this folder: %w", err)
+	}
 	if s.dir, err = c.runFolder(s.started); err != nil {
 		return nil, err
 	}
-	return s, s.up(cmd)
+	return s, s.find(cmd)
+}
+
+// find takes the environment that `stormproof up` holds in this folder, else starts one.
+func (s *session) find(cmd *cobra.Command) error {
+	d, path, err := attach(cmd)
+	if err != nil {
+		return err
+	}
+	if d == nil {
+		return s.up(cmd)
+	}
+	if err := s.tools(cmd); err != nil {
+		return err
+	}
+	s.description, s.facts = path, environmentFacts(cmd.Context(), *d)
+	return nil
+}
+
+// tools gets the programs that the scenarios need besides.
+func (s *session) tools(cmd *cobra.Command) (err error) {
+	if needsAlertmanager(s.list) {
+		if s.alertmanager, err = binaries.Alertmanager(cmd.Context(), "", cmd.ErrOrStderr()); err != nil {
+			return environment.Unavailable("Alertmanager", err)
+		}
+	}
+	s.programs, err = programs(cmd, s.c.system, s.list, s.dir)
+	return err
 }
 
 // up starts the environment.
 func (s *session) up(cmd *cobra.Command) (err error) {
-	o := s.c.environment(cmd, s.dir)
-	if needsAlertmanager(s.list) {
-		if s.alertmanager, err = binaries.Alertmanager(cmd.Context(), o.CacheDir, o.Out); err != nil {
-			return environment.Unavailable("Alertmanager", err)
-		}
-	}
-	if s.programs, err = programs(cmd, s.c.system, s.list, s.dir); err != nil {
+	if err := s.tools(cmd); err != nil {
 		return err
 	}
-	if s.env, err = environment.Up(cmd.Context(), o); err != nil {
+	if s.env, err = environment.Up(cmd.Context(), s.c.environment(cmd, s.dir)); err != nil {
 		return err
 	}
 	s.description = filepath.Join(s.dir, "environment.json")
@@ -156,6 +187,9 @@ func needsAlertmanager(list []*scenario.Scenario) bool {
 
 // close takes the environment down, even after an interrupt.
 func (s *session) close(ctx context.Context) error {
+	if s.env == nil {
+		return nil // it belongs to `stormproof up`
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
 	return s.env.Down(ctx)
@@ -188,22 +222,25 @@ func green(run report.Run) bool {
 
 // run executes the scenarios once.
 func (s *session) run(ctx context.Context, seed int64, procs int) (report.Run, error) {
-	root, err := os.Getwd()
-	if err != nil {
-		return report.Run{}, fmt.Errorf("finding this folder: %w", err)
-	}
 	s.count++
 	s.progress.begin(s.count, seed, procs, s.list)
+	plan := s.plan(s.count)
+	plan.Seed = seed
 	run, err := suite.Run(ctx, suite.Options{
-		Plan: suite.Plan{RunID: runID(s.started, s.count), Seed: seed, Environment: s.description,
-			Dir: filepath.Join(s.dir, "runs", strconv.Itoa(s.count)), Alertmanager: s.alertmanager, Keep: s.c.keep,
-			Root: root, Replay: s.c.replay(), System: s.c.system, Programs: s.programs},
+		Plan:      plan,
 		Scenarios: s.list, Procs: min(procs, len(s.list)), Timeout: s.c.timeout, Finished: s.progress.finished})
 	if err != nil && run.Error == "" {
 		run.Error = err.Error()
 	}
 	s.progress.end(run)
 	return run, err
+}
+
+// plan is what run n of the session is made from.
+func (s *session) plan(n int) suite.Plan {
+	return suite.Plan{RunID: runID(s.started, n), Seed: s.c.seed, Environment: s.description,
+		Dir: filepath.Join(s.dir, "runs", strconv.Itoa(n)), Alertmanager: s.alertmanager, Keep: s.c.keep,
+		Root: s.root, Replay: s.c.replay(), System: s.c.system, Programs: s.programs}
 }
 
 // runID is short, because it is part of namespaces and keys, and unique on a machine.
