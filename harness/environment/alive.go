@@ -2,11 +2,10 @@ package environment
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"net"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"k8s.io/client-go/discovery"
 )
 
@@ -15,10 +14,13 @@ import (
 func (d Description) Alive(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	client := redis.NewClient(&redis.Options{Addr: d.Redis.Addr, Password: d.Redis.Password, MaxRetries: -1})
-	err := client.Ping(ctx).Err()
-	if err = errors.Join(err, client.Close()); err != nil {
+	// A connection is enough: a Redis that answers no more is the scenarios' to notice.
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", d.Redis.Addr)
+	if err != nil {
 		return fmt.Errorf("its Redis at %s does not answer: %w", d.Redis.Addr, err)
+	}
+	if err := conn.Close(); err != nil {
+		return fmt.Errorf("closing the connection to its Redis: %w", err)
 	}
 	config, err := d.RESTConfig()
 	if err != nil {

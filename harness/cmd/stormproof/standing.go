@@ -70,7 +70,7 @@ func readStanding(out io.Writer) (*standing, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w; remove it", standingPath(), err)
 	}
-	if s.alive() {
+	if process.Runs(s.PID, s.Born) {
 		return &s, nil
 	}
 	dir, err := standingDir()
@@ -79,15 +79,6 @@ func readStanding(out io.Writer) (*standing, error) {
 	}
 	fmt.Fprintf(out, "environment: `stormproof up` (process %d) is gone without a clean-up; removing what it left\n", s.PID)
 	return nil, errors.Join(os.Remove(standingPath()), os.RemoveAll(dir))
-}
-
-// alive reports whether the process of `up` is still that process.
-func (s *standing) alive() bool {
-	if err := syscall.Kill(s.PID, 0); err != nil {
-		return false
-	}
-	born, err := process.StartTime(s.PID)
-	return err != nil || s.Born == "" || born == s.Born // where start times cannot be had, the id must do
 }
 
 // fits says why an environment is not what the flags ask for, "" when it is.
@@ -176,7 +167,9 @@ func upVerb(cmd *cobra.Command, c *common) (err error) {
 		err = errors.Join(err, env.Down(ctx), os.Remove(standingPath()), os.RemoveAll(dir))
 	}()
 	s := standing{PID: os.Getpid(), Started: time.Now(), Asked: asked(cmd), Description: filepath.Join(dir, "environment.json")}
-	s.Born, _ = process.StartTime(s.PID) // "" where it cannot be had
+	if s.Born, err = process.StartTime(s.PID); err != nil {
+		return fmt.Errorf("reading this process's own start: %w", err)
+	}
 	d := env.Describe()
 	if err := errors.Join(d.Write(s.Description), s.write()); err != nil {
 		return err
@@ -222,7 +215,7 @@ func newDown() *cobra.Command {
 				return fmt.Errorf("stopping process %d of `stormproof up`: %w", s.PID, err)
 			}
 			err = wait.Until(cmd.Context(), fmt.Sprintf("process %d of `stormproof up` ends", s.PID), downWithin, 50*time.Millisecond,
-				func(context.Context) wait.Look { return wait.Look{Done: !s.alive()} })
+				func(context.Context) wait.Look { return wait.Look{Done: !process.Runs(s.PID, s.Born)} })
 			if err != nil {
 				return err
 			}

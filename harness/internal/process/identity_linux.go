@@ -12,6 +12,7 @@ import (
 
 // Positions in /proc/<pid>/stat after the closing bracket of the command's name.
 const (
+	fieldState  = 0
 	fieldParent = 1
 	fieldStart  = 19
 )
@@ -23,6 +24,13 @@ func StartTime(pid int) (string, error) {
 		return "", err
 	}
 	return fields[fieldStart], nil
+}
+
+// Runs reports whether the process with this id and StartTime runs. One that has ended and
+// that nobody has waited for does not.
+func Runs(pid int, start string) bool {
+	fields, err := stat(pid)
+	return err == nil && fields[fieldStart] == start && fields[fieldState] != "Z"
 }
 
 func stat(pid int) ([]string, error) {

@@ -21,6 +21,12 @@ func StartTime(pid int) (string, error) {
 	return strings.Join(strings.Fields(string(out)), "_"), nil
 }
 
+// Runs reports whether the process with this id and StartTime runs.
+func Runs(pid int, start string) bool {
+	now, err := StartTime(pid)
+	return err == nil && now == start
+}
+
 // Children returns the ids of the direct children of this process that run the program at
 // path with an argument that contains marker.
 func Children(path, marker string) ([]int, error) {
