@@ -2,20 +2,21 @@ package traffic
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/stormproof/stormproof/harness/internal/process"
+	"github.com/stormproof/stormproof/harness/internal/wait"
 )
 
 // AlertmanagerOptions describes a real Alertmanager with one route to one webhook.
@@ -30,45 +31,43 @@ type AlertmanagerOptions struct {
 
 // Alertmanager is a running Alertmanager.
 type Alertmanager struct {
-	url string
-	cmd *exec.Cmd
-	log *os.File
-	// done is closed when the process has gone; ended then says how.
-	done  chan struct{}
-	ended error
+	url  string
+	port *process.Port
+	proc *process.Process
+	log  *os.File
 }
 
+// readyWithin bounds the start of the program.
+const readyWithin = 20 * time.Second
+
 // StartAlertmanager starts the program on a free loopback port and waits until it is
-// ready. Its log lies in Dir/alertmanager.log.
-func StartAlertmanager(ctx context.Context, o AlertmanagerOptions) (*Alertmanager, error) {
+// ready; ctx bounds only the start. Its log lies in Dir/alertmanager.log. A program that
+// did not become ready is a *wait.Error.
+func StartAlertmanager(ctx context.Context, o AlertmanagerOptions) (a *Alertmanager, err error) {
 	config := filepath.Join(o.Dir, "alertmanager.yml")
 	if err := writeAlertmanagerConfig(config, o); err != nil {
 		return nil, err
 	}
-	addr, err := freeAddr(ctx)
-	if err != nil {
-		return nil, err
-	}
-	log, err := os.Create(filepath.Join(o.Dir, "alertmanager.log"))
-	if err != nil {
-		return nil, fmt.Errorf("creating Alertmanager's log: %w", err)
-	}
-	cmd := exec.Command(o.Binary, "--config.file="+config, "--storage.path="+filepath.Join(o.Dir, "data"),
-		"--web.listen-address="+addr, "--cluster.listen-address=")
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = childAttributes()
-	if err := cmd.Start(); err != nil {
-		return nil, errors.Join(fmt.Errorf("starting Alertmanager %s: %w", o.Binary, err), log.Close())
-	}
-	a := &Alertmanager{url: "http://" + addr, cmd: cmd, log: log, done: make(chan struct{})}
-	go func() {
-		a.ended = cmd.Wait()
-		close(a.done)
+	a = &Alertmanager{}
+	defer func() {
+		if err != nil {
+			err, a = errors.Join(err, a.Stop(context.WithoutCancel(ctx))), nil
+		}
 	}()
-	if err := a.waitReady(ctx); err != nil {
-		return nil, errors.Join(err, a.Stop(context.WithoutCancel(ctx)))
+	if a.port, err = process.ReservePort(); err != nil {
+		return a, err
 	}
-	return a, nil
+	a.url = "http://" + a.port.Addr()
+	if a.log, err = os.Create(filepath.Join(o.Dir, "alertmanager.log")); err != nil {
+		return a, fmt.Errorf("creating Alertmanager's log: %w", err)
+	}
+	a.proc, err = process.Start(context.WithoutCancel(ctx), process.Spec{Path: o.Binary, Log: a.log,
+		Args: []string{"--config.file=" + config, "--storage.path=" + filepath.Join(o.Dir, "data"),
+			"--web.listen-address=" + a.port.Addr(), "--cluster.listen-address="}})
+	if err != nil {
+		return a, fmt.Errorf("starting Alertmanager: %w", err)
+	}
+	return a, a.waitReady(ctx)
 }
 
 func writeAlertmanagerConfig(path string, o AlertmanagerOptions) error {
@@ -88,34 +87,20 @@ func writeAlertmanagerConfig(path string, o AlertmanagerOptions) error {
 	return nil
 }
 
-func freeAddr(ctx context.Context) (string, error) {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("looking for a free port: %w", err)
-	}
-	return l.Addr().String(), l.Close()
-}
-
 func (a *Alertmanager) waitReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	var last error
-	for {
-		last = a.get(ctx, "/-/ready")
-		if last == nil {
-			return nil
-		}
+	err := wait.Until(ctx, "Alertmanager to be ready", readyWithin, 20*time.Millisecond, func(ctx context.Context) wait.Look {
 		select {
-		case <-a.done:
-			return fmt.Errorf("process of Alertmanager ended while starting (%w): read %s", a.ended, a.log.Name())
-		case <-ctx.Done():
-			return fmt.Errorf("waiting for Alertmanager: %w; read %s", last, a.log.Name())
-		case <-tick.C:
+		case <-a.proc.Done():
+			return wait.Look{Hopeless: fmt.Errorf("its process ended: %w", cmp.Or(a.proc.Err(), io.EOF))}
+		default:
 		}
+		err := a.get(ctx, "/-/ready")
+		return wait.Look{Done: err == nil, Err: err}
+	})
+	if err != nil {
+		return fmt.Errorf("starting Alertmanager (read %s): %w", a.log.Name(), err)
 	}
+	return nil
 }
 
 func (a *Alertmanager) get(ctx context.Context, path string) error {
@@ -172,17 +157,18 @@ func (a *Alertmanager) Post(ctx context.Context, alerts []Alert) error {
 // URL is the base of Alertmanager's own API.
 func (a *Alertmanager) URL() string { return a.url }
 
-// Stop ends the process, first politely, and waits until it is gone.
+// Stop ends the process, first politely, and waits until it is gone. It may be called on
+// what started only in part.
 func (a *Alertmanager) Stop(ctx context.Context) error {
-	if err := a.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return errors.Join(fmt.Errorf("stopping Alertmanager: %w", err), a.log.Close())
+	var err error
+	if a.proc != nil {
+		a.proc.Stop(ctx)
 	}
-	select {
-	case <-a.done:
-	case <-ctx.Done():
-		// The only error is that the process has gone already, which is what is wanted.
-		_ = a.cmd.Process.Kill()
-		<-a.done
+	if a.log != nil {
+		err = a.log.Close()
 	}
-	return a.log.Close()
+	if a.port != nil {
+		a.port.Release()
+	}
+	return err
 }
