@@ -38,6 +38,7 @@ generate: $(BIN) ## Everything that is made from something else: deep copies, CR
 	cd ci/tools && go build -o $(CACHE)/mockery github.com/vektra/mockery/v2
 	$(CACHE)/mockery --log-level warn
 	$(BIN) schema > harness/scenario/scenario.v1.json
+	UPDATE_GOLDEN=1 go test -count=1 -run TestTheRedRunInTESTING ./harness/cmd/stormproof
 
 .PHONY: mutants
 mutants: $(BIN) ## Put each seeded bug into the gateway; its scenarios must turn red

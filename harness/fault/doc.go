@@ -28,4 +28,8 @@
 //
 // What this package refuses: random faults, faults on anything but loopback, and faults of
 // the server itself (out of memory, read-only, restart), which belong to package redis.
+//
+// Proxies listen on a port that the kernel chose, in its range for clients. That is safe,
+// because the listener is open from before the address is told until Close, through every
+// fault: nobody can take a port that is never given back.
 package fault

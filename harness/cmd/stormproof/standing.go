@@ -49,7 +49,7 @@ var environmentFlagNames = []string{"cluster", "kubeconfig", "redis", "redis-top
 func asked(cmd *cobra.Command) map[string]string {
 	out := map[string]string{}
 	for _, name := range environmentFlagNames {
-		if f := cmd.Flags().Lookup(name); f != nil && f.Changed && f.Value.String() != "auto" {
+		if f := cmd.Flags().Lookup(name); f != nil && f.Value.String() != f.DefValue {
 			out[name] = f.Value.String()
 		}
 	}

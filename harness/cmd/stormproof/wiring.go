@@ -79,6 +79,8 @@ func startGateway(ctx context.Context, spec system.Spec) (system.Instance, error
 	if err := onlyPlainRedis(spec); err != nil {
 		return nil, err
 	}
+	// Held open until the gateway ends. After a restart it has other ports, which only the
+	// balancer and the harness need to know.
 	c.Listen.Public, c.Listen.Admin = "127.0.0.1:0", "127.0.0.1:0"
 	c.Redis.Addr, c.Redis.Prefix, c.Redis.ClientName = spec.RedisAddr, spec.RedisPrefix, spec.Name
 	if spec.RedisPassword != "" {

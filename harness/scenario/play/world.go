@@ -29,6 +29,13 @@ import (
 	"github.com/stormproof/stormproof/harness/system"
 )
 
+// ClientQPS and ClientBurst limit the harness's own client as the gateway's is limited by
+// default: envtest's 1000 and 2000 would hide what a limit does.
+const (
+	ClientQPS   = 200
+	ClientBurst = 400
+)
+
 // Host is what all scenarios of a process share, and no scenario changes.
 type Host struct {
 	Environment environment.Description
@@ -61,6 +68,7 @@ type world struct {
 	namespaces []string
 	prefix     string
 	base       time.Time
+	born       time.Time
 	offset     atomic.Int64
 
 	history    *history.Writer
@@ -91,7 +99,7 @@ type world struct {
 // newWorld builds everything that a round needs; on error it has taken down what stood.
 func newWorld(ctx context.Context, host *Host, s *scenario.Scenario, round int) (w *world, err error) {
 	slug := strings.ToLower(s.ID) + "-" + strconv.Itoa(round)
-	w = &world{host: host, scenario: s, round: round, base: time.Now().UTC().Truncate(time.Millisecond),
+	w = &world{host: host, scenario: s, round: round, born: time.Now(), base: time.Now().UTC().Truncate(time.Millisecond),
 		dir:     filepath.Join(host.Dir, s.ID, "round-"+strconv.Itoa(round)),
 		prefix:  "sp:" + host.RunID + ":" + slug + ":",
 		http:    &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}},
@@ -152,7 +160,7 @@ func (w *world) connectKubernetes(ctx context.Context) error {
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return fmt.Errorf("registering kinds: %w", err)
 	}
-	config.QPS, config.Burst = 200, 400
+	config.QPS, config.Burst = ClientQPS, ClientBurst
 	if w.kube, err = client.NewWithWatch(config, client.Options{Scheme: scheme}); err != nil {
 		return fmt.Errorf("building the harness's client: %w", err)
 	}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stormproof/stormproof/harness/environment"
+	"github.com/stormproof/stormproof/harness/report"
+	"github.com/stormproof/stormproof/harness/scenario"
+	"github.com/stormproof/stormproof/harness/scenario/play"
+	"github.com/stormproof/stormproof/harness/suite"
+)
+
+// The block of TESTING.md that shows a red run.
+const (
+	redBegin = "<!-- red run: begin; written by make generate -->\n```\n"
+	redEnd   = "```\n<!-- red run: end -->"
+)
+
+// steady replaces what differs from run to run.
+func steady(s string) string {
+	s = regexp.MustCompile(`\d+ looks in \S+,`).ReplaceAllString(s, "26 looks in 505ms,")
+	return s
+}
+
+// TestTheRedRunInTESTINGIsReal runs a scenario that fails, in a real environment, and
+// compares what it prints with what TESTING.md shows. UPDATE_GOLDEN=1 writes it there.
+func TestTheRedRunInTESTINGIsReal(t *testing.T) {
+	root, err := filepath.Abs("../../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	env, err := environment.Up(t.Context(), environment.Options{Dir: filepath.Join(dir, "environment"), Out: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := env.Down(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}()
+	description := filepath.Join(dir, "environment.json")
+	if err := env.Describe().Write(description); err != nil {
+		t.Fatal(err)
+	}
+	plan := suite.Plan{RunID: "red", Seed: 7, Environment: description, Dir: filepath.Join(dir, "runs", "1"), Root: root}
+	host, err := suite.NewHost(plan, wiring())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := scenario.Load(filepath.Join(root, "harness/suite/testdata/sto-99-red.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	result := play.Run(t.Context(), host, s)
+	suite.Explain(plan, &result)
+	if result.Status != report.Failed {
+		t.Fatalf("%s: %s", result.Status, result.Page(false))
+	}
+	for _, name := range []string{"why.md", "history.jsonl", "gateway-1.log", "requests.jsonl", "audit.jsonl", "events.yaml", "redis.txt", "metrics.prom", "goroutines.txt", "faults.json", "objects"} {
+		if info, err := os.Stat(filepath.Join(dir, result.Why.Folder, name)); err != nil || info.Size() == 0 {
+			t.Errorf("evidence %s: %v", name, err)
+		}
+	}
+	compareRed(t, filepath.Join(root, "TESTING.md"), steady(string(result.Status)+" "+s.ID+"  "+s.Title+"\n"+indent(result.Page(false))+"\n"))
+}
+
+func compareRed(t *testing.T, path, got string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok1 := strings.Cut(string(b), redBegin)
+	want, after, ok2 := strings.Cut(rest, redEnd)
+	if !ok1 || !ok2 {
+		t.Fatalf("%s has no block between %q and %q", path, redBegin, redEnd)
+	}
+	diff := cmp.Diff(want, got)
+	if diff == "" {
+		return
+	}
+	if os.Getenv("UPDATE_GOLDEN") == "" {
+		t.Fatalf("TESTING.md shows something else (-TESTING.md +now); type: make generate\n%s", diff)
+	}
+	if err := os.WriteFile(path, []byte(before+redBegin+got+redEnd+after), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTheHarnessIsLimitedAsTheGatewayIs(t *testing.T) {
+	c, err := gatewayConfig(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if play.ClientQPS != c.Kubernetes.QPS || play.ClientBurst != c.Kubernetes.Burst {
+		t.Errorf("harness %v/%v, gateway %v/%v", play.ClientQPS, play.ClientBurst, c.Kubernetes.QPS, c.Kubernetes.Burst)
+	}
+}
