@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/stormproof/stormproof/harness/traffic"
 )
 
@@ -130,5 +132,29 @@ func TestTheLoadTableNamesEverything(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the table does not say %q:\n%s", want, out.String())
 		}
+	}
+}
+
+// TestTheProfileInTheDocsIsRead takes it out of TESTING.md.
+func TestTheProfileInTheDocsIsRead(t *testing.T) {
+	b, err := os.ReadFile("../../../TESTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(b), "```yaml\ngroups:")
+	text, _, closed := strings.Cut(rest, "```")
+	if !found || !closed {
+		t.Fatal("TESTING.md shows no profile")
+	}
+	path := filepath.Join(t.TempDir(), "day.yaml")
+	if err := os.WriteFile(path, []byte("groups:"+text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := (&loadFlags{profile: path}).settleLoad(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(defaultProfile, got); diff != "" {
+		t.Errorf("the docs show the default profile:\n%s", diff)
 	}
 }
