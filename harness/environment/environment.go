@@ -28,6 +28,9 @@ import (
 	"github.com/stormproof/stormproof/harness/report"
 )
 
+// NoRedis as Options.Redis starts none: nothing that runs here uses one.
+const NoRedis = "none"
+
 // Options for Up; the zero value takes the best that there is.
 type Options struct {
 	// Cluster is a kind of package cluster, Redis one of package redis; "" is auto.
@@ -89,11 +92,13 @@ func Up(ctx context.Context, o Options) (*Environment, error) {
 			choice(out, e.cluster.Choice)
 		}
 	})
-	both.Go(func() {
-		if redisErr = e.startRedis(live, o, out); redisErr == nil {
-			choice(out, e.redisChoice())
-		}
-	})
+	if o.Redis != NoRedis {
+		both.Go(func() {
+			if redisErr = e.startRedis(live, o, out); redisErr == nil {
+				choice(out, e.redisChoice())
+			}
+		})
+	}
 	both.Wait()
 	started()
 	if err := errors.Join(clusterErr, redisErr, ctx.Err()); err != nil {
@@ -189,8 +194,13 @@ func (r RedisAddress) Access() redis.Access {
 
 // Describe says how to reach the environment.
 func (e *Environment) Describe() Description {
-	return Description{Kubeconfig: e.cluster.KubeconfigPath, Redis: e.redisAddress(),
-		Choices: []report.Choice{e.cluster.Choice, e.redisChoice()}, StartedMS: e.took.Milliseconds(), StartRetries: e.cluster.StartRetries, AuditLog: e.cluster.AuditLog}
+	d := Description{Kubeconfig: e.cluster.KubeconfigPath, Choices: []report.Choice{e.cluster.Choice},
+		StartedMS: e.took.Milliseconds(), StartRetries: e.cluster.StartRetries, AuditLog: e.cluster.AuditLog}
+	if e.redis != nil || e.topology != nil {
+		d.Redis = e.redisAddress()
+		d.Choices = append(d.Choices, e.redisChoice())
+	}
+	return d
 }
 
 func (e *Environment) redisAddress() RedisAddress {

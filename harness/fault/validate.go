@@ -11,6 +11,8 @@ func Kinds(target string) []string {
 	switch target {
 	case Redis:
 		return []string{Latency, Cut, Hang, ReplyLost, Bandwidth}
+	case Sink:
+		return []string{Status, Latency, Hang}
 	case Kubernetes:
 		return []string{Latency, Status, Hang, Reset, ReplyLost, SlowBody, WatchDrop}
 	}
@@ -37,6 +39,12 @@ func (e *SpecError) Error() string { return e.Field + ": " + e.Problem + "; " + 
 // Validate explains the first thing that is wrong with a Spec as a *SpecError, nil when
 // nothing is.
 func Validate(s Spec) error {
+	if s.Target == Sink {
+		if err := checkSink(s); err != nil {
+			return err
+		}
+		return nil
+	}
 	for _, check := range []func(Spec) *SpecError{checkKind, checkCounts, checkSettings, checkMatch} {
 		if err := check(s); err != nil {
 			return err
@@ -46,7 +54,7 @@ func Validate(s Spec) error {
 }
 
 func checkKind(s Spec) *SpecError {
-	if err := oneOf("target", s.Target, []string{Redis, Kubernetes}); err != nil {
+	if err := oneOf("target", s.Target, []string{Redis, Kubernetes, Sink}); err != nil {
 		return err
 	}
 	return oneOf("kind", s.Kind, Kinds(s.Target))

@@ -53,6 +53,9 @@ type Begin struct {
 	Schema   string `json:"schema"`
 	Scenario string `json:"scenario"`
 	Seed     uint64 `json:"seed"`
+	// Promises are those that the system makes, as "P1"; empty is all of them. The others
+	// are not judged.
+	Promises []string `json:"promises,omitempty"`
 	// Window is the deduplication window.
 	Window time.Duration `json:"window"`
 	// HoldWhileActive keeps an incident open past its window while it is not terminal.

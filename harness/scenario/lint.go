@@ -45,11 +45,7 @@ func (l *linter) add(field, message, suggestion string) {
 
 func (l *linter) whole() {
 	s := l.scenario
-	for _, c := range Categories {
-		if c.Name == s.Category && !strings.HasPrefix(s.ID, c.Prefix+"-") {
-			l.add("id", fmt.Sprintf("ids of category %s begin with %s-", s.Category, c.Prefix), "")
-		}
-	}
+	l.system()
 	if base := strings.ToLower(s.ID); !strings.HasPrefix(strings.ToLower(filepath.Base(s.File)), base) {
 		l.add("id", "the file's name must begin with the id", "rename it to "+base+"-....yaml")
 	}
@@ -93,6 +89,7 @@ func (l *linter) countChecks(steps []Step) int {
 func (l *linter) steps(path string, steps []Step) {
 	for i := range steps {
 		s, at := &steps[i], fmt.Sprintf("%s.%d", path, i)
+		l.systemStep(at, s)
 		switch {
 		case s.Expect != nil:
 			l.expression(at+".expect.that", s.Expect.That)
@@ -168,7 +165,7 @@ func (l *linter) replica(at string, s *Step) {
 	if have := max(1, l.scenario.Needs.Replicas); n > have {
 		l.add(at+"."+field+".replica", fmt.Sprintf("there is no replica %d, only %d", n, have), fmt.Sprintf("write needs: {replicas: %d}", n))
 	}
-	if what := s.needsProgram(); what != "" && l.scenario.Needs.System != "binary" {
+	if what := s.needsProgram(); what != "" && l.scenario.System == nil && l.scenario.Needs.System != "binary" {
 		l.add(at+"."+field, what+" would end the harness itself where the gateway runs in its process", "write needs: {system: binary}")
 	}
 }

@@ -114,10 +114,13 @@ func Parse(name string, b []byte) (*Scenario, error) {
 	if err := yaml.UnmarshalWithOptions(b, s, yaml.Strict()); err != nil {
 		return nil, Problems{syntaxProblem(name, err)}
 	}
-	return s, nil
+	return s, s.resolveSystem()
 }
 
-var compiledSchema = sync.OnceValues(func() (*jsonschema.Schema, error) {
+var compiledSchema = sync.OnceValues(func() (*jsonschema.Schema, error) { return compileSchema("") })
+
+// compileSchema compiles the schema, or the part of it at a fragment such as #/$defs/System.
+func compileSchema(fragment string) (*jsonschema.Schema, error) {
 	b, err := Schema()
 	if err != nil {
 		return nil, err
@@ -130,12 +133,12 @@ var compiledSchema = sync.OnceValues(func() (*jsonschema.Schema, error) {
 	if err := c.AddResource(SchemaID, doc); err != nil {
 		return nil, fmt.Errorf("adding the scenario schema: %w", err)
 	}
-	schema, err := c.Compile(SchemaID)
+	schema, err := c.Compile(SchemaID + fragment)
 	if err != nil {
 		return nil, fmt.Errorf("compiling the scenario schema: %w", err)
 	}
 	return schema, nil
-})
+}
 
 func syntaxProblem(name string, err error) Problem {
 	p := Problem{File: name, Line: 1, Col: 1, Message: err.Error()}

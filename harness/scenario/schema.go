@@ -25,6 +25,8 @@ func Schema() ([]byte, error) {
 		}
 		def.MinProperties, def.MaxProperties = &one, &one
 	}
+	s.Definitions["Scenario"].Properties.Value("sinks").Items = &jsonschema.Schema{Type: "string", Pattern: "^[a-z][a-z0-9-]*$"}
+	s.Definitions["System"].Properties.Value("promises").Items = &jsonschema.Schema{Type: "string", Pattern: "^P[1-9]$"}
 	promises := s.Definitions["Scenario"].Properties.Value("promises")
 	promises.Items = &jsonschema.Schema{Type: "string", Pattern: "^P[1-9]$"}
 	b, err := json.MarshalIndent(s, "", "  ")

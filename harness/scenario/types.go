@@ -20,13 +20,16 @@ type Category struct{ Name, Prefix string }
 
 // Scenario is one file of the catalogue.
 type Scenario struct {
-	ID       string   `yaml:"id" json:"id" jsonschema:"pattern=^[A-Z][A-Z0-9]{2}-[0-9]{2\\,3}$" jsonschema_description:"Catalogue row: unique, stable for ever, for example STO-03."`
+	ID       string   `yaml:"id" json:"id" jsonschema:"pattern=^[A-Z][A-Z0-9]{1\\,7}-[0-9]{2\\,3}$" jsonschema_description:"Catalogue row: unique, stable for ever, for example STO-03."`
 	Title    string   `yaml:"title" json:"title" jsonschema:"minLength=5" jsonschema_description:"One line that says what must hold."`
-	Category string   `yaml:"category" json:"category" jsonschema:"enum=storm,enum=deduplication,enum=redis-resilience,enum=kubernetes-api,enum=crd,enum=error-handling,enum=security,enum=concurrency,enum=observability" jsonschema_description:"Folder of the catalogue."`
-	Promises []string `yaml:"promises" json:"promises" jsonschema:"minItems=1" jsonschema_description:"Promises that this scenario aims at. All promises are judged anyway."`
+	Category string   `yaml:"category" json:"category" jsonschema:"pattern=^[a-z][a-z0-9-]*$" jsonschema_description:"What kind of scenario it is. The gateway's own are storm, deduplication, redis-resilience, kubernetes-api, crd, error-handling, security, concurrency, observability; a system of one's own has its own."`
+	Promises []string `yaml:"promises,omitempty" json:"promises,omitempty" jsonschema:"minItems=1" jsonschema_description:"Promises that this scenario aims at. All promises are judged anyway."`
 	Kills    []string `yaml:"kills,omitempty" json:"kills,omitempty" jsonschema_description:"Seeded bugs (folders of fixtures/mutants) that must turn this scenario red."`
 	Rounds   int      `yaml:"rounds,omitempty" json:"rounds,omitempty" jsonschema:"minimum=1,maximum=50" jsonschema_description:"Run the steps this often, each round in a fresh world with its own seed. Default 1."`
 	Needs    Needs    `yaml:"needs,omitempty" json:"needs,omitempty" jsonschema_description:"What the world must offer. An unmet need is an environment error, never a skip."`
+	// System is nil for the gateway, which the program wires in.
+	System *System  `yaml:"system,omitempty" json:"system,omitempty" jsonschema_description:"A service of one's own in place of the gateway; or the path of a file that describes it, relative to this one."`
+	Sinks  []string `yaml:"sinks,omitempty" json:"sinks,omitempty" jsonschema_description:"Recording HTTP servers of the harness: {{sink.NAME}} is the URL, received.NAME the requests."`
 	// Gateway overrides keys of the system's configuration.
 	Gateway map[string]any `yaml:"gateway,omitempty" json:"gateway,omitempty" jsonschema_description:"Overrides of the gateway's configuration, in its own keys."`
 	Timeout Duration       `yaml:"timeout,omitempty" json:"timeout,omitempty" jsonschema_description:"Bound on one round, set-up and clean-up included. Default 60s."`
@@ -100,6 +103,8 @@ type Send struct {
 	Path          string            `yaml:"path,omitempty" json:"path,omitempty"`
 	Headers       map[string]string `yaml:"headers,omitempty" json:"headers,omitempty"`
 	Body          *string           `yaml:"body,omitempty" json:"body,omitempty" jsonschema_description:"Send these bytes instead of alerts."`
+	JSON          any               `yaml:"json,omitempty" json:"json,omitempty" jsonschema_description:"Send this value as JSON instead of alerts; placeholders in its strings are filled in."`
+	Count         int               `yaml:"count,omitempty" json:"count,omitempty" jsonschema:"minimum=1,maximum=50000" jsonschema_description:"Send the value of json this often, numbered by {{i}} from 1. Default 1."`
 	PadTo         int64             `yaml:"padTo,omitempty" json:"padTo,omitempty" jsonschema_description:"Append spaces until the body has this many bytes."`
 	Gzip          bool              `yaml:"gzip,omitempty" json:"gzip,omitempty"`
 	Answers       map[string]int    `yaml:"answers,omitempty" json:"answers,omitempty" jsonschema_description:"Exact number of answers by HTTP status; 'none' counts requests without an answer."`
@@ -125,7 +130,7 @@ type Storm struct {
 // Fault arms a fault on one of the scenario's own proxies.
 type Fault struct {
 	ID             string   `yaml:"id" json:"id"`
-	Target         string   `yaml:"target" json:"target" jsonschema:"enum=redis,enum=kubernetes"`
+	Target         string   `yaml:"target" json:"target" jsonschema:"enum=redis,enum=kubernetes,enum=sink"`
 	Kind           string   `yaml:"kind" json:"kind"`
 	Times          int64    `yaml:"times,omitempty" json:"times,omitempty" jsonschema:"minimum=0" jsonschema_description:"How many hits; 0: until healed."`
 	After          int64    `yaml:"after,omitempty" json:"after,omitempty" jsonschema:"minimum=0" jsonschema_description:"Let this many matches pass first."`

@@ -88,6 +88,7 @@ func NewHost(plan Plan, wiring Wiring) (*play.Host, error) {
 	host := &play.Host{Environment: description, System: wiring.System, Settings: wiring.Settings,
 		Alertmanager: plan.Alertmanager, RunID: plan.RunID, Dir: filepath.Join(plan.Dir, "scenarios"),
 		Seed: plan.Seed, Keep: plan.Keep, Root: plan.Root, Replay: plan.Replay}
+	host.Programs = plan.Programs
 	if program := plan.Programs[SystemProgram]; program != "" {
 		host.Binary = wiring.Binary(program)
 	}

@@ -125,9 +125,9 @@ func (a *Alertmanager) do(req *http.Request) error {
 	return err
 }
 
-// Post hands alerts to Alertmanager's API v2, as Prometheus does. An alert whose EndsAt
-// has passed is resolved.
-func (a *Alertmanager) Post(ctx context.Context, alerts []Alert) error {
+// EncodeAPI is the body that Alertmanager's API v2 takes. An alert without an EndsAt fires
+// until Alertmanager's own resolve timeout; one whose EndsAt has passed is resolved.
+func EncodeAPI(alerts []Alert) ([]byte, error) {
 	type posted struct {
 		Labels       map[string]string `json:"labels"`
 		Annotations  map[string]string `json:"annotations,omitempty"`
@@ -144,7 +144,17 @@ func (a *Alertmanager) Post(ctx context.Context, alerts []Alert) error {
 	}
 	b, err := json.Marshal(list)
 	if err != nil {
-		return fmt.Errorf("encoding alerts: %w", err)
+		return nil, fmt.Errorf("encoding alerts: %w", err)
+	}
+	return b, nil
+}
+
+// Post hands alerts to Alertmanager's API v2, as Prometheus does. An alert whose EndsAt
+// has passed is resolved.
+func (a *Alertmanager) Post(ctx context.Context, alerts []Alert) error {
+	b, err := EncodeAPI(alerts)
+	if err != nil {
+		return err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.url+"/api/v2/alerts", bytes.NewReader(b))
 	if err != nil {

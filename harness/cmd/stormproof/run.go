@@ -163,7 +163,11 @@ func (s *session) up(cmd *cobra.Command) (err error) {
 	if err := s.tools(cmd); err != nil {
 		return err
 	}
-	if s.env, err = environment.Up(cmd.Context(), s.c.environment(cmd, s.dir)); err != nil {
+	o := s.c.environment(cmd, s.dir)
+	if o.Redis == "auto" && !usesRedis(s.list) {
+		o.Redis = environment.NoRedis
+	}
+	if s.env, err = environment.Up(cmd.Context(), o); err != nil {
 		return err
 	}
 	s.description = filepath.Join(s.dir, "environment.json")

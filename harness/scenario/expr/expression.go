@@ -22,6 +22,8 @@ var Variables = map[string]string{
 	"keys":       "list of {name, type, ttlMs} of the scenario's Redis keys",
 	"redisNodes": "list of {role, addr, up}: the servers of the scenario's own topology, with their roles as they say themselves",
 	"metrics":    "map from series, or name summed over its series, to value; over all replicas",
+	"received":   "map from sink to its requests: {method, path, headers, body, atMs, status}",
+	"objects":    "list of the objects that the system writes, of the kinds in system.objects",
 	"faults":     "map from fault id to {planned, matched, applied}",
 	"kube":       "map from 'verb resource' to the number of requests that the gateway made",
 	"ready":      "{status, body} of GET /readyz at the first replica",

@@ -1,6 +1,7 @@
 package play
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -29,9 +30,9 @@ func (w *world) alert(t scenario.Alert, i, episode int) traffic.Alert {
 	if labels == nil {
 		labels = map[string]string{}
 	}
-	if ns, given := labels["namespace"]; !given {
+	if ns, given := labels["namespace"]; !given && w.scenario.System == nil {
 		labels["namespace"] = w.namespaces[0]
-	} else if ns == "" {
+	} else if given && ns == "" {
 		delete(labels, "namespace")
 	}
 	a := traffic.Alert{Status: "firing", Labels: labels, Annotations: w.expandMap(t.Annotations, i),
@@ -53,14 +54,25 @@ func (w *world) plan(s *scenario.Send) ([]traffic.Request, error) {
 		base.Method = "POST"
 	}
 	if base.Path == "" {
-		base.Path = alertmanagerPath
+		base.Path = w.defaultPath()
 	}
 	var bodies []traffic.Request
-	if s.Body != nil {
+	switch {
+	case s.Body != nil:
 		r := base
 		r.Body, r.Opaque = []byte(w.expand(*s.Body, 0)), true
 		bodies = append(bodies, r)
-	} else {
+	case s.JSON != nil:
+		for i := range max(1, s.Count) {
+			body, err := json.Marshal(w.expandValue(s.JSON, i+1))
+			if err != nil {
+				return nil, fmt.Errorf("encoding json of send %s: %w", s.ID, err)
+			}
+			r := base
+			r.Body, r.Opaque = body, true
+			bodies = append(bodies, r)
+		}
+	default:
 		alerts := w.build(s.Alerts)
 		size := s.Batch
 		if size == 0 {
@@ -69,7 +81,11 @@ func (w *world) plan(s *scenario.Send) ([]traffic.Request, error) {
 		for start := 0; start == 0 || start < len(alerts); start += size {
 			payload := traffic.NewPayload(alerts[start:min(start+size, len(alerts))])
 			payload.CommonLabels, payload.CommonAnnotations = w.expandMap(s.CommonLabels, 0), w.expandMap(s.CommonAnnot, 0)
-			body, err := payload.Encode()
+			encode := payload.Encode
+			if w.scenario.System != nil && w.scenario.System.Format == scenario.FormatAPI {
+				encode = func() ([]byte, error) { return traffic.EncodeAPI(payload.Alerts) }
+			}
+			body, err := encode()
 			if err != nil {
 				return nil, err
 			}

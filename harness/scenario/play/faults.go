@@ -2,12 +2,14 @@ package play
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
 	"github.com/stormproof/stormproof/harness/fault"
 	"github.com/stormproof/stormproof/harness/history"
 	"github.com/stormproof/stormproof/harness/scenario"
+	"github.com/stormproof/stormproof/harness/traffic"
 )
 
 // armedFaults keeps the handles of a world's faults, and the receipts of removed ones.
@@ -50,12 +52,21 @@ func (w *world) arm(ctx context.Context, f *scenario.Fault) error {
 	spec.Match.Namespace = w.expand(spec.Match.Namespace, 0)
 	var handle fault.Handle
 	var err error
-	if f.Target == "redis" && w.redisProxy == nil {
-		return fmt.Errorf("arming fault %s: no fault reaches the topology %s: use a redis step, or --redis-topology=standalone", f.ID, w.access.Topology)
-	}
-	if f.Target == "redis" {
+	switch f.Target {
+	case fault.Redis:
+		if w.redis == nil {
+			return errors.New("this system has no Redis; let its description mention {{redis}}")
+		}
+		if w.redisProxy == nil {
+			return fmt.Errorf("arming fault %s: no fault reaches the topology %s: use a redis step, or --redis-topology=standalone", f.ID, w.access.Topology)
+		}
 		handle, err = w.redisProxy.Arm(ctx, spec)
-	} else {
+	case fault.Sink:
+		var sink *traffic.Sink
+		if sink, err = w.sink(f); err == nil {
+			handle, err = sink.Arm(ctx, spec)
+		}
+	default:
 		handle, err = w.kubeProxy.Arm(ctx, spec)
 	}
 	if err != nil {

@@ -98,6 +98,9 @@ func (w *world) recordFinal(ctx context.Context) error {
 }
 
 func (w *world) recordKeys(ctx context.Context) error {
+	if w.redis == nil {
+		return nil
+	}
 	if w.redisGone(ctx) {
 		return w.history.Add(history.Event{Note: &history.Note{Text: "the scenario ended with its own Redis down: no keys to read"}})
 	}
@@ -117,6 +120,9 @@ func (w *world) recordKeys(ctx context.Context) error {
 // findConnections looks for connections of the stopped gateways at Redis. A closed socket
 // takes the server a moment to notice, so it looks for up to two seconds.
 func (w *world) findConnections(ctx context.Context, out *report.Scenario) error {
+	if w.redis == nil {
+		return nil
+	}
 	if w.redisGone(ctx) {
 		return nil
 	}
@@ -170,12 +176,15 @@ func (w *world) sweep(ctx context.Context, out *report.Scenario) error {
 	for _, rr := range left {
 		errs = append(errs, w.residue(out, "object", "RemediationRequest "+rr.Namespace+"/"+rr.Name))
 	}
-	return errors.Join(append(errs, w.sweepKeys(ctx, out))...)
+	return errors.Join(append(errs, w.sweepObjects(ctx, out), w.sweepKeys(ctx, out))...)
 }
 
 // sweepKeys deletes the scenario's keys, and reports keys that no prefix of the harness
 // covers: somebody wrote outside of the scenario's own space.
 func (w *world) sweepKeys(ctx context.Context, out *report.Scenario) error {
+	if w.redis == nil {
+		return nil
+	}
 	if w.redisGone(ctx) {
 		return nil
 	}
@@ -198,7 +207,10 @@ func (w *world) sweepKeys(ctx context.Context, out *report.Scenario) error {
 // releaseProxies ends everything that still runs goroutines, so that a leak that is found
 // afterwards is the gateway's.
 func (w *world) releaseProxies(ctx context.Context) error {
-	err := errors.Join(w.replicas.close(), w.watch.stop(), w.kubeProxy.Close(ctx), w.redis.Close())
+	err := errors.Join(w.replicas.close(), w.closeSinks(), w.watch.stop(), w.kubeProxy.Close(ctx))
+	if w.redis != nil {
+		err = errors.Join(err, w.redis.Close())
+	}
 	if w.redisProxy != nil {
 		err = errors.Join(err, w.redisProxy.Close(ctx))
 	}

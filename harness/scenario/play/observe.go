@@ -43,17 +43,19 @@ func (w *world) vars(ctx context.Context) map[string]any {
 		"keys":       lazy(func() (any, error) { return w.keys(ctx) }),
 		"redisNodes": sync.OnceValue(func() any { return w.redisNodes(ctx) }),
 		"metrics":    lazy(func() (any, error) { return w.metrics(ctx) }),
-		"ready":      sync.OnceValue(func() any { return w.get(ctx, w.first()+"/readyz") }),
+		"received":   sync.OnceValue(func() any { return w.received() }),
+		"objects":    lazy(func() (any, error) { return w.objects(ctx) }),
+		"ready":      sync.OnceValue(func() any { return w.ready(ctx) }),
 		"health":     sync.OnceValue(func() any { return w.get(ctx, w.first()+"/healthz") }),
 		"log":        lazy(func() (any, error) { return w.logs() }),
 	}
 }
 
 // listed returns the items of a live list over the scenario's namespaces as plain maps.
-func (w *world) listed(ctx context.Context, list client.ObjectList) ([]any, error) {
+func (w *world) listed(ctx context.Context, list client.ObjectList, options ...client.ListOption) ([]any, error) {
 	out := []any{}
 	for _, ns := range w.namespaces {
-		if err := w.kube.List(ctx, list, client.InNamespace(ns)); err != nil {
+		if err := w.kube.List(ctx, list, append(options, client.InNamespace(ns))...); err != nil {
 			return nil, fmt.Errorf("listing in %s: %w", ns, err)
 		}
 		b, err := json.Marshal(list)
@@ -96,6 +98,12 @@ func (w *world) get(ctx context.Context, url string) map[string]any {
 	return map[string]any{"status": int64(status), "body": doc}
 }
 
+// ready asks the first replica's probe.
+func (w *world) ready(ctx context.Context) map[string]any {
+	path, _ := w.probe()
+	return w.get(ctx, w.first()+path)
+}
+
 func (w *world) fetch(ctx context.Context, url string) (int, []byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -117,7 +125,7 @@ func (w *world) metrics(ctx context.Context) (map[string]any, error) {
 		if instance == nil {
 			continue
 		}
-		status, body, err := w.fetch(ctx, instance.AdminURL()+"/metrics")
+		status, body, err := w.fetch(ctx, w.metricsURL(instance))
 		if err != nil || status != http.StatusOK {
 			return nil, fmt.Errorf("reading metrics: status %d, %w", status, err)
 		}

@@ -20,6 +20,9 @@ import (
 // connectRedis finds the scenario's Redis, or starts one, and puts the fault proxy before it
 // where one can stand.
 func (w *world) connectRedis(ctx context.Context) (err error) {
+	if !w.scenario.UsesRedis() {
+		return nil
+	}
 	if err := w.startRedis(ctx); err != nil {
 		return fmt.Errorf("starting the scenario's own Redis: %w", err)
 	}
@@ -134,6 +137,9 @@ func (w *world) scan(ctx context.Context, pattern string) ([]string, error) {
 }
 
 func (w *world) keys(ctx context.Context) ([]any, error) {
+	if w.redis == nil {
+		return []any{}, nil
+	}
 	names, err := w.scan(ctx, w.prefix+"*")
 	if err != nil {
 		return nil, err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -93,11 +92,14 @@ func (w *world) startSystem(ctx context.Context) (err error) {
 	for i := range max(1, w.scenario.Needs.Replicas) {
 		n := strconv.Itoa(i + 1)
 		w.replicas.mu.Lock()
-		w.replicas.list = append(w.replicas.list, &replica{spec: system.Spec{
-			Name: w.prefix + "gateway-" + n, Replica: i + 1, Dir: filepath.Join(w.dir, "gateway-"+n),
+		r := &replica{spec: system.Spec{
+			Name: w.prefix + w.name() + "-" + n, Replica: i + 1, Dir: filepath.Join(w.dir, w.name()+"-"+n),
 			Namespace: w.namespaces[0], RedisPrefix: w.prefix, Kubernetes: w.kubeProxy.RESTConfig(),
-			Config: w.scenario.Gateway, LogFile: filepath.Join(w.dir, "gateway-"+n+".log")}})
-		w.tellRedis(&w.replicas.list[i].spec)
+			Config: w.scenario.Gateway, LogFile: filepath.Join(w.dir, w.name()+"-"+n+".log"), Values: w.sinkValues()}}
+		if w.redis != nil {
+			w.tellRedis(&r.spec)
+		}
+		w.replicas.list = append(w.replicas.list, r)
 		w.replicas.mu.Unlock()
 	}
 	for _, r := range w.replicas.all() {
@@ -108,8 +110,19 @@ func (w *world) startSystem(ctx context.Context) (err error) {
 	return nil
 }
 
+// name is what the replicas are called in logs and messages.
+func (w *world) name() string {
+	if w.scenario.System != nil {
+		return "system"
+	}
+	return "gateway"
+}
+
 // factory is how this scenario's system is started.
 func (w *world) factory() (system.Factory, error) {
+	if own := w.scenario.System; own != nil {
+		return w.ownFactory(own)
+	}
 	if w.scenario.Needs.System != "binary" {
 		return w.host.System, nil
 	}
@@ -127,7 +140,7 @@ func (w *world) start(ctx context.Context, r *replica) error {
 	r.spec.Offset = time.Duration(w.offset.Load())
 	instance, err := factory(ctx, r.spec)
 	if err != nil {
-		return fmt.Errorf("starting gateway %d: %w", r.spec.Replica, err)
+		return fmt.Errorf("starting %s %d: %w", w.name(), r.spec.Replica, err)
 	}
 	r.set(instance)
 	if !w.scenario.Needs.RedisDown {
@@ -139,12 +152,16 @@ func (w *world) start(ctx context.Context, r *replica) error {
 }
 
 func (w *world) waitReady(ctx context.Context, instance system.Instance) error {
-	return waitFailed(wait.Until(ctx, "the gateway is ready", readyWithin, 5*time.Millisecond, func(ctx context.Context) wait.Look {
-		status, body, err := w.fetch(ctx, instance.URL()+"/readyz")
-		look := wait.Look{Done: status == http.StatusOK, Err: err, Hopeless: exited(instance)}
+	path, want := w.probe()
+	if path == "" {
+		return nil
+	}
+	return waitFailed(wait.Until(ctx, "the "+w.name()+" is ready", readyWithin, 5*time.Millisecond, func(ctx context.Context) wait.Look {
+		status, body, err := w.fetch(ctx, instance.URL()+path)
+		look := wait.Look{Done: status == want, Err: err, Hopeless: exited(instance)}
 		if err == nil {
 			look.State = func() string {
-				return fmt.Sprintf("GET /readyz: %d %s", status, diff.Cut(strings.TrimSpace(string(body)), 1000))
+				return fmt.Sprintf("GET %s: %d %s", path, status, diff.Cut(strings.TrimSpace(string(body)), 1000))
 			}
 		}
 		return look

@@ -27,6 +27,7 @@ import (
 	hredis "github.com/stormproof/stormproof/harness/redis"
 	"github.com/stormproof/stormproof/harness/scenario"
 	"github.com/stormproof/stormproof/harness/system"
+	"github.com/stormproof/stormproof/harness/traffic"
 )
 
 // ClientQPS and ClientBurst limit the harness's own client as the gateway's is limited by
@@ -42,6 +43,8 @@ type Host struct {
 	// System starts the service under test inside this process, Binary as a program of its
 	// own; Binary is nil where no selected scenario needs it.
 	System, Binary system.Factory
+	// Programs are the paths of what scenarios' own systems are built from, by their keys.
+	Programs map[string]string
 	// Settings tells the judge how the service is configured for a scenario's overrides.
 	Settings func(overrides map[string]any) (history.Begin, error)
 	// Alertmanager is the path of the real program, "" when it could not be had.
@@ -80,6 +83,7 @@ type world struct {
 	redisProxy *fault.RedisProxy
 	kubeProxy  *fault.KubeProxy
 	replicas   *replicas
+	sinks      map[string]*traffic.Sink
 	http       *http.Client
 	watch      *watcher
 	// leaks knows the goroutines from before anything that must end with the world.
@@ -134,6 +138,9 @@ func newWorld(ctx context.Context, host *Host, s *scenario.Scenario, round int) 
 	if err := w.connectRedis(ctx); err != nil {
 		return w, err
 	}
+	if err := w.openSinks(ctx); err != nil {
+		return w, err
+	}
 	return w, w.startSystem(ctx)
 }
 
@@ -141,9 +148,14 @@ func newWorld(ctx context.Context, host *Host, s *scenario.Scenario, round int) 
 func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.offset.Load())) }
 
 func (w *world) begin() error {
-	begin, err := w.host.Settings(w.scenario.Gateway)
-	if err != nil {
-		return fmt.Errorf("reading the gateway's settings for %s: %w", w.scenario.ID, err)
+	var begin history.Begin
+	if own := w.scenario.System; own != nil {
+		begin = ownBegin(own)
+	} else {
+		var err error
+		if begin, err = w.host.Settings(w.scenario.Gateway); err != nil {
+			return fmt.Errorf("reading the gateway's settings for %s: %w", w.scenario.ID, err)
+		}
 	}
 	begin.Schema, begin.Scenario = history.Schema, w.scenario.ID
 	begin.Seed = uint64(w.host.Seed) + uint64(w.round)
@@ -192,6 +204,9 @@ func (w *world) expand(s string, i int) string {
 		return s
 	}
 	pairs := []string{"{{i}}", strconv.Itoa(i), "{{ns}}", w.namespaces[0]}
+	for name, value := range w.sinkValues() {
+		pairs = append(pairs, "{{"+name+"}}", value)
+	}
 	for n, name := range w.namespaces {
 		pairs = append(pairs, fmt.Sprintf("{{ns%d}}", n+1), name)
 	}
@@ -211,7 +226,7 @@ func (w *world) expandMap(m map[string]string, i int) map[string]string {
 
 // close releases what the world holds in this process; it is safe on a half-built world.
 func (w *world) close(ctx context.Context) error {
-	errs := []error{w.stopAlertmanager(ctx), w.stopSystem(ctx), w.replicas.close()}
+	errs := []error{w.stopAlertmanager(ctx), w.stopSystem(ctx), w.replicas.close(), w.closeSinks()}
 	if w.watch != nil {
 		errs = append(errs, w.watch.stop())
 	}
