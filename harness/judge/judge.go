@@ -101,6 +101,10 @@ func Judge(events []history.Event) Verdict {
 	judged := map[string]func(*evidence) Finding{"P1": visible, "P2": unique, "P3": bounded, "P4": expiring, "P5": counted, "P6": answered, "P7": isolated}
 	e, why := gather(events)
 	for name, decide := range judged {
+		if e != nil && len(e.begin.Promises) > 0 && !slices.Contains(e.begin.Promises, name) {
+			v.Promises[name] = Finding{Outcome: NotJudged, Why: "the system does not promise it"}
+			continue
+		}
 		if why != "" {
 			v.Promises[name] = Finding{Outcome: Inconclusive, Why: why}
 			continue

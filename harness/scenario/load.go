@@ -51,7 +51,8 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Files returns the scenario files among the given files and folders, sorted.
+// Files returns the scenario files among the given files and folders, sorted. A folder's
+// SystemFile is none.
 func Files(paths ...string) ([]string, error) {
 	var out []string
 	for _, p := range paths {
@@ -64,7 +65,7 @@ func Files(paths ...string) ([]string, error) {
 			continue
 		}
 		err = filepath.WalkDir(p, func(path string, d os.DirEntry, err error) error {
-			if err == nil && !d.IsDir() && (strings.HasSuffix(path, ".yaml") || strings.HasSuffix(path, ".yml")) {
+			if err == nil && !d.IsDir() && (strings.HasSuffix(path, ".yaml") || strings.HasSuffix(path, ".yml")) && d.Name() != SystemFile {
 				out = append(out, path)
 			}
 			return err

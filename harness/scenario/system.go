@@ -17,6 +17,9 @@ import (
 	"github.com/stormproof/stormproof/harness/system"
 )
 
+// SystemFile is the name under which a folder of scenarios keeps the system that they share.
+const SystemFile = "system.yaml"
+
 // Formats of the alerts of a send step.
 const (
 	FormatWebhook = "alertmanager-webhook"

@@ -56,6 +56,9 @@ func (w *world) keepEvidence(ctx context.Context, why error) {
 	if len(w.replicas.all()) > 0 {
 		files = append(files, evidence{"metrics.prom", w.metricsFile})
 	}
+	if len(w.sinks) > 0 {
+		files = append(files, evidence{"received.json", w.receivedFile})
+	}
 	var waited *wait.Error
 	if errors.As(why, &waited) || errors.Is(why, context.DeadlineExceeded) {
 		files = append(files, evidence{"goroutines.txt", w.goroutineFile})
@@ -85,6 +88,11 @@ func (w *world) keepFile(ctx context.Context, f evidence) {
 
 func (w *world) faultFile(context.Context) ([]byte, error) {
 	return json.MarshalIndent(w.faults.view(), "", "  ")
+}
+
+// receivedFile is what the scenario's sinks got.
+func (w *world) receivedFile(context.Context) ([]byte, error) {
+	return json.MarshalIndent(w.received(), "", "  ")
 }
 
 // eventFile is the Kubernetes Events of the scenario's namespaces.
