@@ -17,6 +17,10 @@ ARGS ?=
 test-integration: $(BIN) ## Cluster and Redis up, the whole catalogue once, dashboard in reports/latest
 	$(BIN) run $(ARGS)
 
+.PHONY: examples
+examples: $(BIN) ## The harness on other people's services: Alertmanager itself, and a small webhook
+	$(BIN) run $(ARGS) examples/minimal examples/alertmanager
+
 .PHONY: test
 test: ## All unit tests, race detector on
 	@test -n "$(RACE)" || echo "note: no C compiler, so no race detector; install gcc to have it"
