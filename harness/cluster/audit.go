@@ -32,5 +32,6 @@ func auditArgs(dir, log string) (map[string]string, error) {
 		"audit-log-maxsize": "200", "audit-log-maxbackup": "1"}, nil
 }
 
-// auditLog is where the audit log of an API server of ours lies.
+// auditLog is where the audit log lies: in the folder that ends with the API server. What
+// belongs to a red scenario has been copied by then.
 func auditLog(dir string) string { return filepath.Join(dir, "audit.log") }

@@ -40,7 +40,7 @@ func startEnvtest(ctx context.Context, opt Options, crds []*apiextensionsv1.Cust
 		return nil, errors.Join(fmt.Errorf("starting the control plane: %w", err), p.stop())
 	}
 	stop := func(context.Context) error { return errors.Join(p.stop(), os.RemoveAll(path)) }
-	return &Cluster{Config: p.config, KubeconfigPath: path, Kind: Envtest, StartRetries: retries, stop: stop, AuditLog: auditLog(opt.Dir),
+	return &Cluster{Config: p.config, KubeconfigPath: path, Kind: Envtest, StartRetries: retries, stop: stop, AuditLog: auditLog(p.dir),
 		Choice: report.Choice{Part: "cluster", Chosen: "envtest (" + found.Rung + ")", Reason: found.Why()}}, nil
 }
 

@@ -72,7 +72,7 @@ func newPlane(dir, programs string) (_ *plane, err error) {
 		return nil, err
 	}
 	p.etcd, p.api = filepath.Join(programs, etcdProgram), filepath.Join(programs, apiServerProgram)
-	audit, err := auditArgs(p.dir, auditLog(dir))
+	audit, err := auditArgs(p.dir, auditLog(p.dir))
 	if err != nil {
 		return nil, err
 	}

@@ -151,7 +151,7 @@ func (w *world) findConnections(ctx context.Context, out *report.Scenario) error
 	if err == nil || len(left) == 0 {
 		return err
 	}
-	return w.residue(out, "connection", fmt.Sprintf("%d connections of the stopped gateway at Redis: %s", len(left), diff.Cut(strings.Join(left, "; "), 500)))
+	return w.residue(out, "connection", fmt.Sprintf("%d connections of the stopped gateway of %s at Redis: %s", len(left), w.scenario.ID, diff.Cut(strings.Join(left, "; "), 500)))
 }
 
 // sweep removes the scenario's objects, namespaces and keys, and reports what stays.
@@ -174,7 +174,7 @@ func (w *world) sweep(ctx context.Context, out *report.Scenario) error {
 		return err
 	}
 	for _, rr := range left {
-		errs = append(errs, w.residue(out, "object", "RemediationRequest "+rr.Namespace+"/"+rr.Name))
+		errs = append(errs, w.residue(out, "object", "RemediationRequest "+rr.Namespace+"/"+rr.Name+" of "+w.scenario.ID))
 	}
 	return errors.Join(append(errs, w.sweepObjects(ctx, out), w.sweepKeys(ctx, out))...)
 }
@@ -198,7 +198,8 @@ func (w *world) sweepKeys(ctx context.Context, out *report.Scenario) error {
 		case strings.HasPrefix(key, w.prefix):
 			errs = append(errs, w.redis.Del(ctx, key).Err())
 		case !strings.HasPrefix(key, "sp:"): // another run of the harness may use the same server
-			errs = append(errs, w.residue(out, "redis-key", key))
+			errs = append(errs, w.residue(out, "redis-key",
+				fmt.Sprintf("%s, outside of the prefix of every scenario (found after %s; another one may have been running)", key, w.scenario.ID)))
 		}
 	}
 	return errors.Join(errs...)
