@@ -91,18 +91,22 @@ func loadVerb(cmd *cobra.Command, l *loadFlags) (err error) {
 		}
 		target = b.gateway.URL() + alertmanagerPath
 	}
-	result, err := l.send(cmd.Context(), target, profile, started)
-	if err != nil {
-		return err
+	// What was measured is written also when Ctrl-C or a fault of the harness ended it.
+	result, sendErr := l.send(cmd.Context(), target, profile, started)
+	if result.Latency == nil {
+		return sendErr
 	}
 	r := loadReport{Schema: "stormproof.load/v1", Started: started.UTC(), Target: target, Seed: l.seed, Profile: profile,
 		Rate: l.arrival.Rate, Poisson: l.arrival.Poisson, Connections: l.arrival.Connections,
 		AlertsPerSecond: result.AlertsPerSecond(), Result: result}
 	path := filepath.Join(dir, "load.json")
 	if err := writeJSON(path, r); err != nil {
-		return err
+		return errors.Join(sendErr, err)
 	}
 	printLoad(cmd.OutOrStdout(), r, path)
+	if sendErr != nil {
+		return sendErr
+	}
 	if result.Unacked > 0 || result.Dropped > 0 || result.Sent == 0 {
 		return quietError{exitFail}
 	}

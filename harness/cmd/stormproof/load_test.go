@@ -135,6 +135,34 @@ func TestTheLoadTableNamesEverything(t *testing.T) {
 	}
 }
 
+func TestAnInterruptedLoadStillWrites(t *testing.T) {
+	inFolder(t, soundScenario)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	seen := 0
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		if seen++; seen == 5 {
+			cancel()
+		}
+	}))
+	defer server.Close()
+	if code := execute(ctx, []string{"load", "--url", server.URL, "--connections", "1", "--count", "50"}); code != exitInterrupted {
+		t.Errorf("exit %d, want %d", code, exitInterrupted)
+	}
+	files, err := filepath.Glob("reports/*/load.json")
+	if err != nil || len(files) != 1 {
+		t.Fatalf("load.json: %v, %v", files, err)
+	}
+	b, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r loadReport
+	if err := json.Unmarshal(b, &r); err != nil || r.Result.Sent < 4 || r.Result.Sent+r.Result.Dropped != 50 {
+		t.Errorf("error %v, sent %d, dropped %d", err, r.Result.Sent, r.Result.Dropped)
+	}
+}
+
 // TestTheProfileInTheDocsIsRead takes it out of TESTING.md.
 func TestTheProfileInTheDocsIsRead(t *testing.T) {
 	b, err := os.ReadFile("../../../TESTING.md")
