@@ -60,6 +60,10 @@ doctor: $(BIN) ## What is there, what is missing, and the command that fixes it
 test-dashboard: ## The dashboard in headless Chromium: light, dark, phone (needs chromium on PATH)
 	go test -tags browser -run Browser ./harness/report/...
 
+.PHONY: test-controllers
+test-controllers: ## kube-controller-manager beside envtest: namespaces go, garbage and quotas are real (compiles it once)
+	go test -tags controllers -run Controllers ./harness/cluster/...
+
 .PHONY: clean
 clean: ## Remove what was built here; reports and caches stay
 	rm -rf bin

@@ -10,8 +10,9 @@
 //	auto ── kind ── envtest
 //	                  └── KUBEBUILDER_ASSETS, cache, download, compile
 //
-// No controller-manager runs in envtest: namespaces stay in Terminating, nothing is garbage
-// collected, and quota has no status. Scenarios use a fresh namespace each.
+// No controller-manager runs in envtest unless it is asked for (Options.Controllers):
+// namespaces stay in Terminating, nothing is garbage collected, and quota has no status.
+// Scenarios use a fresh namespace each.
 package cluster
 
 import (
@@ -53,6 +54,9 @@ type Options struct {
 	CacheDir string
 	// Dir receives the kubeconfig and the logs; "" for a temporary folder that Stop removes.
 	Dir string
+	// Controllers starts kube-controller-manager beside envtest, with the controllers of
+	// namespaces, garbage and quotas. Other kinds of clusters have it anyway.
+	Controllers bool
 	// Out receives progress; nil discards it.
 	Out io.Writer
 }
@@ -70,6 +74,8 @@ type Cluster struct {
 	// StartRetries counts starts of the control plane that failed before one held; more
 	// than 0 means that this machine is in trouble.
 	StartRetries int
+	// Controllers says that namespaces go, garbage is collected and quotas count.
+	Controllers bool
 	// AuditLog is the API server's audit log: requests on our own kinds and on namespaces,
 	// without bodies. It is "" for a cluster that is not ours to configure.
 	AuditLog string

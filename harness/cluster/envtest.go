@@ -31,6 +31,12 @@ func startEnvtest(ctx context.Context, opt Options, crds []*apiextensionsv1.Cust
 		return nil, &ErrUnavailable{What: "cluster", Reason: "kube-apiserver and etcd cannot be had", Err: err,
 			Fix: "set " + assetsVariable + " to a folder with kube-apiserver and etcd"}
 	}
+	var program string
+	if opt.Controllers { // before the rest: it may have to be compiled
+		if program, err = controllersPath(ctx, opt, found.Got); err != nil {
+			return nil, err
+		}
+	}
 	p, retries, err := startPlane(ctx, opt, found.Got)
 	if err != nil {
 		return nil, err
@@ -40,8 +46,18 @@ func startEnvtest(ctx context.Context, opt Options, crds []*apiextensionsv1.Cust
 		return nil, errors.Join(fmt.Errorf("starting the control plane: %w", err), p.stop())
 	}
 	stop := func(context.Context) error { return errors.Join(p.stop(), os.RemoveAll(path)) }
-	return &Cluster{Config: p.config, KubeconfigPath: path, Kind: Envtest, StartRetries: retries, stop: stop, AuditLog: auditLog(p.dir),
-		Choice: report.Choice{Part: "cluster", Chosen: "envtest (" + found.Rung + ")", Reason: found.Why()}}, nil
+	chosen := "envtest (" + found.Rung + ")"
+	if opt.Controllers {
+		c, err := startControllers(ctx, opt.Dir, program, path)
+		if err != nil {
+			return nil, errors.Join(err, stop(ctx))
+		}
+		chosen += " with " + controllersProgram
+		alone := stop
+		stop = func(ctx context.Context) error { return errors.Join(c.stop(), alone(ctx)) }
+	}
+	return &Cluster{Config: p.config, Controllers: opt.Controllers, KubeconfigPath: path, Kind: Envtest, StartRetries: retries, stop: stop, AuditLog: auditLog(p.dir),
+		Choice: report.Choice{Part: "cluster", Chosen: chosen, Reason: found.Why()}}, nil
 }
 
 // startPlane tries until a control plane holds, and counts the tries that did not.

@@ -46,7 +46,7 @@ func useExisting(ctx context.Context, opt Options, crds []*apiextensionsv1.Custo
 		return nil, &ErrUnavailable{What: "cluster", Reason: "the CRDs cannot be installed at " + config.Host, Err: err,
 			Fix: "check that the cluster runs and that you may create CustomResourceDefinitions, or use --cluster=auto"}
 	}
-	return &Cluster{Config: config, KubeconfigPath: path, Kind: Existing, stop: undo,
+	return &Cluster{Config: config, KubeconfigPath: path, Kind: Existing, Controllers: true, stop: undo,
 		Choice: report.Choice{Part: "cluster", Chosen: "existing " + config.Host,
 			Reason: fmt.Sprintf("context %q was asked for; %d of %d CRDs were missing and installed", raw.CurrentContext, len(created), len(crds))}}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 
 	"github.com/stormproof/stormproof/harness/cluster"
 	"github.com/stormproof/stormproof/harness/internal/binaries"
@@ -31,8 +32,8 @@ type Finding struct {
 // Facts is what Doctor looks at, so that what it concludes can be tested without a machine.
 type Facts struct {
 	Go, CC, Git, Redis, Chromium string
-	// ControlPlane and Alertmanager are folders or files in the cache, "" when not there.
-	ControlPlane, Alertmanager, RedisCached string
+	// ControlPlane, ControllerManager and Alertmanager are folders or files in the cache, "" when not there.
+	ControlPlane, ControllerManager, Alertmanager, RedisCached string
 	// Apt says that Debian's package tools are there.
 	Apt    bool
 	Cache  string
@@ -64,10 +65,17 @@ func probe(o Options) Facts {
 	} else if dir, err := cluster.Cached(f.Cache); err == nil {
 		f.ControlPlane = dir
 	}
-	if r, err := binaries.AlertmanagerRecipe(); err == nil {
-		if dir, err := r.Dir(f.Cache); err == nil && r.Cached(dir) {
-			f.Alertmanager = dir
+	cached := func(r binaries.Recipe, err error) string {
+		if err == nil {
+			if dir, err := r.Dir(f.Cache); err == nil && r.Cached(dir) {
+				return dir
+			}
 		}
+		return ""
+	}
+	f.ControllerManager, f.Alertmanager = cached(binaries.ControllerManagerRecipe()), cached(binaries.AlertmanagerRecipe())
+	if dir := os.Getenv("KUBEBUILDER_ASSETS"); dir != "" && binaries.Executable(filepath.Join(dir, "kube-controller-manager")) {
+		f.ControllerManager = dir
 	}
 	if u, found, err := binaries.DebianCached(f.Cache, "redis-server", "redis-server"); err == nil && found {
 		f.RedisCached = u.Program
@@ -86,7 +94,8 @@ func Diagnose(f Facts) []Finding {
 		tool("C compiler", f.CC, Degraded, "no race detector; the gate demands it", "apt-get install gcc libc6-dev"),
 		controlPlane(f),
 		redisServer(f),
-		alertmanager(f),
+		onDemand("controller manager", f.ControllerManager, "compiles it from Kubernetes' Go module, 2 to 5 minutes, once"),
+		onDemand("alertmanager", f.Alertmanager, "compiles it from its Go module, about a minute, once"),
 		disk(f),
 		tool("chromium", f.Chromium, Degraded, "only make test-dashboard needs it", "apt-get install chromium"),
 	}
@@ -123,11 +132,12 @@ func redisServer(f Facts) Finding {
 		Fix: "install Redis with your system's package manager"}
 }
 
-func alertmanager(f Facts) Finding {
-	if f.Alertmanager != "" {
-		return Finding{Part: "alertmanager", State: OK, What: f.Alertmanager}
+// onDemand is a part that only some scenarios need, and that comes by itself.
+func onDemand(part, dir, how string) Finding {
+	if dir != "" {
+		return Finding{Part: part, State: OK, What: dir}
 	}
-	return Finding{Part: "alertmanager", State: OK, What: "not there yet", Why: "the first run that needs it compiles it from its Go module, about a minute, once"}
+	return Finding{Part: part, State: OK, What: "not there yet", Why: "the first run that needs it " + how}
 }
 
 func disk(f Facts) Finding {

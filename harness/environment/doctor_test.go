@@ -10,7 +10,7 @@ import (
 
 // whole is a machine that has everything.
 var whole = Facts{Go: "/bin/go", CC: "/bin/gcc", Git: "/bin/git", Redis: "/bin/redis-server", Chromium: "/bin/chromium",
-	ControlPlane: "/cache/cp", Alertmanager: "/cache/am", RedisCached: "/cache/redis", Apt: true, Cache: "/cache", FreeMB: 100_000}
+	ControlPlane: "/cache/cp", ControllerManager: "/cache/cm", Alertmanager: "/cache/am", RedisCached: "/cache/redis", Apt: true, Cache: "/cache", FreeMB: 100_000}
 
 func TestOnAWholeMachineEveryPartIsOK(t *testing.T) {
 	var parts []string
@@ -20,7 +20,7 @@ func TestOnAWholeMachineEveryPartIsOK(t *testing.T) {
 			t.Errorf("%+v, want ok, what was found, and nothing to fix", f)
 		}
 	}
-	want := []string{"go", "git", "C compiler", "control plane", "redis-server", "alertmanager", "disk", "chromium"}
+	want := []string{"go", "git", "C compiler", "control plane", "redis-server", "controller manager", "alertmanager", "disk", "chromium"}
 	if diff := cmp.Diff(want, parts); diff != "" {
 		t.Error(diff)
 	}
@@ -51,6 +51,8 @@ func TestWhatIsMissingIsToldWithItsConsequenceAndItsFix(t *testing.T) {
 			"not there yet", "nothing is installed", ""},
 		"else the embedded server, loudly": {func(f *Facts) { f.Redis, f.RedisCached, f.Apt = "", "", false }, "redis-server", Degraded,
 			"embedded", "scenarios that need a real server fail", "install Redis"},
+		"a controller manager to come is no defect": {func(f *Facts) { f.ControllerManager = "" }, "controller manager", OK,
+			"not there yet", "the first run that needs it compiles it", ""},
 		"an Alertmanager to come is no defect": {func(f *Facts) { f.Alertmanager = "" }, "alertmanager", OK, "not there yet", "compiles it", ""},
 		"too little space to build": {func(f *Facts) { f.ControlPlane, f.FreeMB = "", needMB-1 }, "disk", Missing,
 			fmt.Sprintf("%d MB free at /cache", needMB-1), fmt.Sprintf("%d MB", needMB), "XDG_CACHE_HOME"},

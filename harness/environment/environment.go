@@ -37,6 +37,8 @@ type Options struct {
 	Cluster, Redis string
 	// RedisTopology is one of package redis; "" is standalone.
 	RedisTopology string
+	// Controllers runs kube-controller-manager beside envtest; other clusters have it.
+	Controllers bool
 	// Kubeconfig of an existing cluster.
 	Kubeconfig string
 	// CacheDir is where programs are kept; "" for the user's cache folder.
@@ -86,7 +88,7 @@ func Up(ctx context.Context, o Options) (*Environment, error) {
 	started := context.AfterFunc(ctx, cancel)
 	e.cancel = cancel
 	both.Go(func() {
-		e.cluster, clusterErr = cluster.Start(live, cluster.Options{Kind: o.Cluster, Kubeconfig: o.Kubeconfig,
+		e.cluster, clusterErr = cluster.Start(live, cluster.Options{Kind: o.Cluster, Kubeconfig: o.Kubeconfig, Controllers: o.Controllers,
 			CRDs: v1alpha1.CRDs, CacheDir: o.CacheDir, Dir: filepath.Join(o.Dir, "cluster"), Out: out})
 		if clusterErr == nil {
 			choice(out, e.cluster.Choice)
@@ -163,7 +165,9 @@ func (e *Environment) Down(ctx context.Context) error {
 
 // Description is how another process reaches an environment.
 type Description struct {
-	Kubeconfig   string          `json:"kubeconfig"`
+	Kubeconfig string `json:"kubeconfig"`
+	// Controllers says that namespaces go, garbage is collected and quotas count.
+	Controllers  bool            `json:"controllers"`
 	Redis        RedisAddress    `json:"redis"`
 	Choices      []report.Choice `json:"choices"`
 	StartedMS    int64           `json:"started_ms"`
@@ -194,7 +198,7 @@ func (r RedisAddress) Access() redis.Access {
 
 // Describe says how to reach the environment.
 func (e *Environment) Describe() Description {
-	d := Description{Kubeconfig: e.cluster.KubeconfigPath, Choices: []report.Choice{e.cluster.Choice},
+	d := Description{Kubeconfig: e.cluster.KubeconfigPath, Controllers: e.cluster.Controllers, Choices: []report.Choice{e.cluster.Choice},
 		StartedMS: e.took.Milliseconds(), StartRetries: e.cluster.StartRetries, AuditLog: e.cluster.AuditLog}
 	if e.redis != nil || e.topology != nil {
 		d.Redis = e.redisAddress()

@@ -86,7 +86,7 @@ func (t *Topology) succeed(ctx context.Context, key string, begin func(master *n
 
 // awaitHeir returns the master that has the seat of another one when all agree on it.
 func (t *Topology) awaitHeir(ctx context.Context, was seat) (heir *node, err error) {
-	err = await(ctx, changeTimeout, "another master than "+was.master.addr(), func(ctx context.Context) (amiss string, err error) {
+	err = await(ctx, "another master than "+was.master.addr(), func(ctx context.Context) (amiss string, err error) {
 		heir, amiss, err = t.shape.heir(ctx, t.nodes, was)
 		return amiss, err
 	})

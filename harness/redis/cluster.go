@@ -76,7 +76,7 @@ func join(ctx context.Context, n, master *node) error {
 	if err != nil {
 		return fmt.Errorf("asking %s for its id: %w", master.addr(), err)
 	}
-	err = await(ctx, formTimeout, n.addr()+" to know "+master.addr(), func(ctx context.Context) (string, error) {
+	err = await(ctx, n.addr()+" to know "+master.addr(), func(ctx context.Context) (string, error) {
 		known, err := n.members(ctx)
 		if err != nil {
 			return "", err

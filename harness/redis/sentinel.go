@@ -185,7 +185,7 @@ func (watched) handOver(ctx context.Context, nodes []*node, _ *node) error {
 	if len(sentinels) == 0 {
 		return errors.New("no sentinel is up to ask for a failover")
 	}
-	return await(ctx, changeTimeout, "a sentinel that starts a failover", func(ctx context.Context) (string, error) {
+	return await(ctx, "a sentinel that starts a failover", func(ctx context.Context) (string, error) {
 		err := sentinels[0].sentinel.Failover(ctx, masterName).Err()
 		switch {
 		case goredis.HasErrorPrefix(err, "INPROG"):

@@ -27,12 +27,9 @@ const (
 // Topologies lists them, the default first.
 func Topologies() []string { return []string{Standalone, Sentinel, Cluster} }
 
-// Bounds of waiting: servers of a busy machine take their time, those of a broken one
-// should not take ours.
-const (
-	formTimeout   = 30 * time.Second
-	changeTimeout = 30 * time.Second
-)
+// changeTimeout bounds every wait for servers to come together: those of a busy machine take
+// their time, those of a broken one should not take ours.
+const changeTimeout = 30 * time.Second
 
 // leastMajor has what is used of sentinels and clusters: a bus port of one's choice, and
 // sentinels that can be told to hurry.
@@ -99,8 +96,8 @@ type seat struct {
 
 // StartTopology brings up the servers and returns when they form a whole: replicas are in
 // sync, sentinels agree, all slots are served. They end with ctx: pass the context of the
-// whole run. Errors are *ErrUnavailable where the fix lies with the machine, *NotReached
-// where the servers did not come together.
+// whole run. Errors are *ErrUnavailable where the fix lies with the machine. Where the
+// servers did not come together, the error says what was seen last.
 func StartTopology(ctx context.Context, opt TopologyOptions) (*Topology, error) {
 	if opt.Topology == "" {
 		opt.Topology = Standalone
@@ -227,9 +224,9 @@ func (t *Topology) Nodes(ctx context.Context) []Node {
 }
 
 // WaitHealthy returns when the set is whole: every server is up, replicas are in sync, all
-// agree. The error is a *NotReached.
+// agree. The error says what was seen last, how often and for how long.
 func (t *Topology) WaitHealthy(ctx context.Context) error {
-	return await(ctx, formTimeout, "a healthy "+t.Topology, func(ctx context.Context) (string, error) {
+	return await(ctx, "a healthy "+t.Topology, func(ctx context.Context) (string, error) {
 		for _, n := range t.nodes {
 			if n.ended() {
 				return "", fmt.Errorf("%w: %s ended: %s", errHopeless, n.addr(), n.child.said())

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -102,7 +101,7 @@ func client(t *testing.T, top *Topology) goredis.UniversalClient {
 // acknowledged writes a key until a replica has it, too: right after a change of masters a
 // client may still ask the old one. In a cluster, WAIT must go to the key's own master.
 func acknowledged(ctx context.Context, c goredis.UniversalClient, key, value string) error {
-	return await(ctx, changeTimeout, key+" to be written to two nodes", func(ctx context.Context) (string, error) {
+	return await(ctx, key+" to be written to two nodes", func(ctx context.Context) (string, error) {
 		var one goredis.Cmdable = c
 		if cluster, ok := c.(*goredis.ClusterClient); ok {
 			master, err := cluster.MasterForKey(ctx, key)
@@ -127,7 +126,7 @@ func acknowledged(ctx context.Context, c goredis.UniversalClient, key, value str
 // read returns when a client sees the value: it may take a while to find the new master, but
 // must never see another value.
 func read(ctx context.Context, c goredis.UniversalClient, key, want string) error {
-	return await(ctx, changeTimeout, key+" to be readable", func(ctx context.Context) (string, error) {
+	return await(ctx, key+" to be readable", func(ctx context.Context) (string, error) {
 		got, err := c.Get(ctx, key).Result()
 		if err == nil && got != want {
 			err = fmt.Errorf("%w: %s is %q, not %q", errHopeless, key, got, want)
@@ -296,39 +295,15 @@ func TestTopologyThatCannotBeIsRefusedAndLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestWaitThatEndsSaysWhatWasSeen(t *testing.T) {
-	failed := errors.New("connection refused")
-	tests := map[string]struct {
-		look     func(attempt int) (string, error)
-		attempts int
-		want     string
-		cause    error
-	}{
-		"the deadline": {func(attempt int) (string, error) {
-			if attempt == 1 {
-				return "two masters", nil
-			}
-			return "", failed
-		}, 0, "redis: expected peace; last state: two masters; last error: connection refused; ", context.DeadlineExceeded},
-		"a state that can no longer come": {func(int) (string, error) { return "", fmt.Errorf("%w: it ended", errHopeless) },
-			1, "redis: expected peace; last state: none; last error: waiting is in vain: it ended; 1 attempts in ", errHopeless},
-	}
-	for name, tc := range tests {
-		t.Run(name, func(t *testing.T) {
-			attempt := 0
-			err := await(t.Context(), 100*time.Millisecond, "peace", func(context.Context) (string, error) {
-				attempt++
-				return tc.look(attempt)
-			})
-			failure, ok := errors.AsType[*NotReached](err)
-			if !ok || !errors.Is(err, tc.cause) || !strings.HasPrefix(err.Error(), tc.want) {
-				t.Fatalf("got %v", err)
-			}
-			if failure.Attempts != attempt || tc.attempts != 0 && attempt != tc.attempts {
-				t.Errorf("%d attempts reported, %d made", failure.Attempts, attempt)
-			}
-		})
-	}
+func TestWaitForAWholeSetEndsWhenAServerDied(t *testing.T) {
+	g, ctx := NewWithT(t), t.Context()
+	top := bringUp(t, TopologyOptions{})
+	top.nodes[0].child.running().Kill() // not by us, as far as the topology knows
+	began := time.Now()
+	err := top.WaitHealthy(ctx)
+	g.Expect(err).To(MatchError(errHopeless))
+	g.Expect(err).To(MatchError(And(ContainSubstring("a healthy standalone"), ContainSubstring(top.Addrs[0]+" ended"))))
+	g.Expect(time.Since(began)).To(BeNumerically("<", changeTimeout/2))
 }
 
 func TestClusterIsReadAsItsNodesWriteIt(t *testing.T) {

@@ -41,12 +41,13 @@ type Scenario struct {
 
 // Needs says what a scenario cannot do without.
 type Needs struct {
-	Redis      string `yaml:"redis,omitempty" json:"redis,omitempty" jsonschema:"enum=shared,enum=own" jsonschema_description:"own: a real Redis server for this scenario alone. Default shared: the run's server, under an own prefix."`
-	Topology   string `yaml:"topology,omitempty" json:"topology,omitempty" jsonschema:"enum=standalone,enum=sentinel,enum=cluster" jsonschema_description:"Servers of the scenario's own Redis: one; a master with two replicas and three sentinels; or a cluster of three masters, each with a replica. Needs redis: own. Default standalone."`
-	TLS        bool   `yaml:"tls,omitempty" json:"tls,omitempty" jsonschema_description:"The scenario's own Redis speaks TLS only, under an authority made for it. Needs redis: own."`
-	Password   bool   `yaml:"password,omitempty" json:"password,omitempty" jsonschema_description:"The scenario's own Redis demands a password. Needs redis: own."`
-	Namespaces int    `yaml:"namespaces,omitempty" json:"namespaces,omitempty" jsonschema:"minimum=1,maximum=5" jsonschema_description:"How many namespaces: {{ns}}, {{ns2}}, ... Default 1."`
-	Replicas   int    `yaml:"replicas,omitempty" json:"replicas,omitempty" jsonschema:"minimum=1,maximum=3" jsonschema_description:"How many gateways share Redis and Kubernetes; requests go to them in turn. Default 1."`
+	Redis       string `yaml:"redis,omitempty" json:"redis,omitempty" jsonschema:"enum=shared,enum=own" jsonschema_description:"own: a real Redis server for this scenario alone. Default shared: the run's server, under an own prefix."`
+	Topology    string `yaml:"topology,omitempty" json:"topology,omitempty" jsonschema:"enum=standalone,enum=sentinel,enum=cluster" jsonschema_description:"Servers of the scenario's own Redis: one; a master with two replicas and three sentinels; or a cluster of three masters, each with a replica. Needs redis: own. Default standalone."`
+	TLS         bool   `yaml:"tls,omitempty" json:"tls,omitempty" jsonschema_description:"The scenario's own Redis speaks TLS only, under an authority made for it. Needs redis: own."`
+	Password    bool   `yaml:"password,omitempty" json:"password,omitempty" jsonschema_description:"The scenario's own Redis demands a password. Needs redis: own."`
+	Controllers bool   `yaml:"controllers,omitempty" json:"controllers,omitempty" jsonschema_description:"The cluster's own controllers must run: deleted namespaces go, owned objects are collected, quotas count and refuse. In envtest, kube-controller-manager is started for the whole run."`
+	Namespaces  int    `yaml:"namespaces,omitempty" json:"namespaces,omitempty" jsonschema:"minimum=1,maximum=5" jsonschema_description:"How many namespaces: {{ns}}, {{ns2}}, ... Default 1."`
+	Replicas    int    `yaml:"replicas,omitempty" json:"replicas,omitempty" jsonschema:"minimum=1,maximum=3" jsonschema_description:"How many gateways share Redis and Kubernetes; requests go to them in turn. Default 1."`
 	// System chooses the adapter; see package system.
 	System string `yaml:"system,omitempty" json:"system,omitempty" jsonschema:"enum=process,enum=binary" jsonschema_description:"How the gateway must run: process, inside the harness; or binary, as a program of its own, which crash and kill need. Default: as the command line says."`
 	// RedisDown starts the gateway while its Redis refuses connections.

@@ -25,6 +25,7 @@ type common struct {
 	labelFilter                string
 	seed                       int64
 	procs, repeat              int
+	controllers                bool
 	untilItFails, keep, dryRun bool
 	watch                      bool
 	output, progress           string
@@ -35,6 +36,7 @@ func (c *common) environmentFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&c.cluster, "cluster", "auto", "cluster provider: auto, kind, envtest, existing")
 	f.StringVar(&c.kubeconfig, "kubeconfig", "", "kubeconfig of the existing cluster (with --cluster existing)")
+	f.BoolVar(&c.controllers, "controller-manager", false, "run kube-controller-manager beside envtest; scenarios with needs: {controllers: true} bring it by themselves")
 	f.StringVar(&c.redis, "redis", "auto", "Redis provider: auto, container, process, embedded")
 	f.StringVar(&c.redisTopology, "redis-topology", redis.Standalone, "servers of Redis: "+strings.Join(redis.Topologies(), ", ")+"; the last two are processes")
 	f.StringVar(&c.system, "system", "auto", "the gateway: process, inside the harness; binary, as programs of its own; auto, as each scenario needs")
@@ -135,7 +137,7 @@ func (c *common) wants(s *scenario.Scenario) bool {
 
 // up starts the environment in a folder of its own.
 func (c *common) environment(cmd *cobra.Command, dir string) environment.Options {
-	return environment.Options{Cluster: c.cluster, Redis: c.redis, RedisTopology: c.redisTopology, Kubeconfig: c.kubeconfig,
+	return environment.Options{Cluster: c.cluster, Redis: c.redis, RedisTopology: c.redisTopology, Controllers: c.controllers, Kubeconfig: c.kubeconfig,
 		Dir: filepath.Join(dir, "environment"), Out: cmd.ErrOrStderr()}
 }
 
@@ -167,6 +169,9 @@ func (c *common) replay() string {
 		if f.value != "" && f.value != f.auto {
 			words = append(words, "--"+f.name, f.value)
 		}
+	}
+	if c.controllers {
+		words = append(words, "--controller-manager")
 	}
 	return strings.Join(words, " ")
 }

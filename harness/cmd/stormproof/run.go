@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -121,6 +122,7 @@ type session struct {
 // newSession brings up everything that the scenarios share.
 func newSession(cmd *cobra.Command, c *common, list []*scenario.Scenario) (*session, error) {
 	s := &session{c: c, list: list, started: time.Now(), progress: newProgress(cmd.OutOrStdout(), c.progress)}
+	c.controllers = c.controllers || slices.ContainsFunc(list, func(s *scenario.Scenario) bool { return s.Needs.Controllers })
 	var err error
 	if s.root, err = os.Getwd(); err != nil {
 		return nil, fmt.Errorf("finding this folder: %w", err)
@@ -133,7 +135,7 @@ func newSession(cmd *cobra.Command, c *common, list []*scenario.Scenario) (*sess
 
 // find takes the environment that `stormproof up` holds in this folder, else starts one.
 func (s *session) find(cmd *cobra.Command) error {
-	d, path, err := attach(cmd)
+	d, path, err := attach(cmd, s.c.controllers)
 	if err != nil {
 		return err
 	}

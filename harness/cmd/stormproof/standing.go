@@ -103,7 +103,7 @@ func (s *standing) fits(d environment.Description, flags map[string]string) stri
 
 // attach finds the environment that `stormproof up` holds in this folder. It returns nil,
 // and has said why, when a new one must be started.
-func attach(cmd *cobra.Command) (*environment.Description, string, error) {
+func attach(cmd *cobra.Command, controllers bool) (*environment.Description, string, error) {
 	out := cmd.ErrOrStderr()
 	s, err := readStanding(out)
 	if err != nil || s == nil {
@@ -113,6 +113,9 @@ func attach(cmd *cobra.Command) (*environment.Description, string, error) {
 	why := ""
 	if err == nil {
 		why = s.fits(d, asked(cmd))
+	}
+	if why == "" && controllers && !d.Controllers {
+		why = "the cluster's controllers are needed, and it runs none"
 	}
 	if err == nil && why == "" {
 		err = d.Alive(cmd.Context())

@@ -164,6 +164,9 @@ func (w *world) begin() error {
 }
 
 func (w *world) connectKubernetes(ctx context.Context) error {
+	if w.scenario.Needs.Controllers && !w.host.Environment.Controllers {
+		return errors.New("this scenario needs the cluster's controllers, and the environment has none: bring it up with --controller-manager")
+	}
 	config, err := w.host.Environment.RESTConfig()
 	if err != nil {
 		return err
