@@ -262,6 +262,9 @@ func (i *program) Exited() error {
 	}
 }
 
+// crashed reports whether the program reached an armed crash point.
+func (i *program) crashed() bool { return !maps.Equal(i.before, i.hits()) }
+
 // Kill ends the program as a power cut would.
 func (i *program) Kill() {
 	i.killed = true
@@ -276,8 +279,8 @@ func (i *program) Stop(ctx context.Context) error {
 		return nil
 	}
 	if err := i.Exited(); err != nil {
-		if !maps.Equal(i.before, i.hits()) {
-			return nil // it died of a crash point
+		if i.crashed() {
+			return nil
 		}
 		return err
 	}
@@ -293,6 +296,9 @@ func (i *program) Stop(ctx context.Context) error {
 	if errors.As(i.process.Err(), &exit) {
 		if s, ok := exit.Sys().(syscall.WaitStatus); ok && s.Signaled() && s.Signal() == syscall.SIGTERM {
 			return nil // it does not handle the signal, and need not
+		}
+		if i.crashed() {
+			return nil // it was dying already, and had not been waited for
 		}
 		return i.ended("ended badly after SIGTERM")
 	}
