@@ -31,6 +31,8 @@ type Why struct {
 	Also []string `json:"also,omitempty"`
 	// Folder holds the evidence, relative to the report's folder.
 	Folder string `json:"folder,omitempty"`
+	// Evidence is the same as typed in the folder where stormproof was started.
+	Evidence string `json:"evidence,omitempty"`
 }
 
 // Wait is how a wait failed.

@@ -18,7 +18,7 @@ func redScenario() report.Scenario {
 		Why: &report.Why{Check: "answers of \"again\"", Because: "a repeat is acknowledged", Diff: "--- expected\n+++ seen\n-202: 1\n+503: 1",
 			Notes: []string{"first refused answer: 503 {}"}, Step: "2", Steps: 3, StepName: "send again", Position: "a.yaml:12",
 			Waited: &report.Wait{WithinMS: 500, ElapsedMS: 503, Attempts: 26, State: "x = 1\ny = 2"},
-			Seed:   7, Round: 2, Rounds: 10, Also: []string{"P1: lost", "P7: residue"}, Folder: "failures/STO-01"}}
+			Seed:   7, Round: 2, Rounds: 10, Also: []string{"P1: lost", "P7: residue"}, Folder: "failures/STO-01", Evidence: "reports/latest/failures/STO-01"}}
 }
 
 const redPage = `step     2 of 3: send again

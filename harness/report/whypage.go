@@ -7,10 +7,6 @@ import (
 	"strings"
 )
 
-// latestFolder is the report's folder as seen from where stormproof was started, when it
-// writes to where it writes by default.
-const latestFolder = "reports/latest/"
-
 // fact is a line of the page: a name and what it says.
 type fact struct{ name, text string }
 
@@ -62,8 +58,8 @@ func (s *Scenario) Page(colour bool) string {
 		p.line("and " + count(n, "more finding") + ", see why.md")
 	}
 	p.fact("replay", oneLine(s.Replay))
-	if s.Why.Folder != "" {
-		p.fact("evidence", latestFolder+oneLine(s.Why.Folder))
+	if s.Why.Evidence != "" {
+		p.fact("evidence", oneLine(s.Why.Evidence))
 	}
 	return p.String()
 }

@@ -23,9 +23,9 @@ const mostEvidence = 4 << 20
 
 // keep copies what a red scenario left into the report's folder of failures, and writes
 // why.md there. It works from files alone, so it also serves a process that died.
-// reportDir is the report's folder, from the folder of the scenario's own files ("" when
+// reportDir is the report's folder, output the folder of reports as typed, from the folder of the scenario's own files ("" when
 // nothing was written), run the number of the run.
-func keep(reportDir, from string, run int, s *report.Scenario) error {
+func keep(reportDir, output, from string, run int, s *report.Scenario) error {
 	rel := filepath.Join(FailuresDir, s.ID)
 	if _, err := os.Stat(filepath.Join(reportDir, rel, "why.md")); err == nil {
 		rel = filepath.Join(rel, fmt.Sprintf("run-%d", run))
@@ -41,6 +41,7 @@ func keep(reportDir, from string, run int, s *report.Scenario) error {
 		}
 	}
 	s.Why.Folder = filepath.ToSlash(rel)
+	s.Why.Evidence = filepath.Join(cmp.Or(output, "reports"), report.LatestLink, rel)
 	var errs []error
 	if from != "" {
 		errs = append(errs, copyEvidence(from, to))

@@ -36,7 +36,7 @@ func TestEvidenceOfARedScenarioLiesInItsFolder(t *testing.T) {
 	}
 	first, second := red(), red()
 	for i, s := range []*report.Scenario{first, second} {
-		if err := keep(reportDir, from, i+1, s); err != nil {
+		if err := keep(reportDir, "out", from, i+1, s); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -44,7 +44,7 @@ func TestEvidenceOfARedScenarioLiesInItsFolder(t *testing.T) {
 	if d := cmp.Diff(want, first.Artefacts); d != "" {
 		t.Errorf("the first red run (-want +got):\n%s", d)
 	}
-	if second.Why.Folder != "failures/STO-01/run-2" || !strings.Contains(second.Detail, "evidence reports/latest/failures/STO-01/run-2") {
+	if second.Why.Folder != "failures/STO-01/run-2" || !strings.Contains(second.Detail, "evidence out/latest/failures/STO-01/run-2") {
 		t.Errorf("the second red run: %q\n%s", second.Why.Folder, second.Detail)
 	}
 	why, err := os.ReadFile(filepath.Join(reportDir, "failures/STO-01/why.md"))
@@ -55,7 +55,7 @@ func TestEvidenceOfARedScenarioLiesInItsFolder(t *testing.T) {
 
 func TestAScenarioThatLeftNothingHasAPageAllTheSame(t *testing.T) {
 	s := &report.Scenario{ID: "STO-01", Status: report.HarnessError, FirstCause: "the process died", Detail: "the process died\nof a panic"}
-	if err := keep(t.TempDir(), "", 1, s); err != nil {
+	if err := keep(t.TempDir(), "", "", 1, s); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(s.Detail, "check    the process died\n") || !strings.Contains(s.Detail, "\nof a panic\n") {

@@ -43,6 +43,8 @@ type Plan struct {
 	// "bin/stormproof run --redis process".
 	Replay string `json:"replay"`
 	Keep   bool   `json:"keep"`
+	// Output is the folder of reports as it was typed; "" is "reports".
+	Output string `json:"output,omitempty"`
 }
 
 func (p Plan) write() (string, error) {

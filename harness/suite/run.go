@@ -153,7 +153,7 @@ func Explain(p Plan, result *report.Scenario) {
 	reportDir := filepath.Dir(filepath.Dir(p.Dir))
 	run, err := strconv.Atoi(filepath.Base(p.Dir))
 	if err == nil {
-		err = keep(reportDir, lastRound(filepath.Join(p.Dir, "scenarios", result.ID)), run, result)
+		err = keep(reportDir, p.Output, lastRound(filepath.Join(p.Dir, "scenarios", result.ID)), run, result)
 	}
 	if err != nil && result.Why != nil {
 		result.Why.Also = append(result.Why.Also, err.Error())

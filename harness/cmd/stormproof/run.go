@@ -246,7 +246,7 @@ func (s *session) run(ctx context.Context, seed int64, procs int) (report.Run, e
 func (s *session) plan(n int) suite.Plan {
 	return suite.Plan{RunID: runID(s.started, n), Seed: s.c.seed, Environment: s.description,
 		Dir: filepath.Join(s.dir, "runs", strconv.Itoa(n)), Alertmanager: s.alertmanager, Keep: s.c.keep,
-		Root: s.root, Replay: s.c.replay(), System: s.c.system, Programs: s.programs}
+		Root: s.root, Output: s.c.output, Replay: s.c.replay(), System: s.c.system, Programs: s.programs}
 }
 
 // runID is short, because it is part of namespaces and keys, and unique on a machine.

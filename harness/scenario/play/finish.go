@@ -38,12 +38,17 @@ func (w *world) finish(ctx context.Context, why error, out *report.Scenario) err
 		errs = append(errs, failf("stopping the gateway: %v", err))
 	}
 	errs = append(errs, w.recordFinal(ctx), w.findConnections(ctx, out))
+	kept := !clean
 	if clean && (errors.Join(errs...) != nil || w.foreseenRed()) {
+		kept = true
 		w.keepEvidence(ctx, errors.Join(errs...))
 		w.keepFile(ctx, evidence{"metrics.prom", func(context.Context) ([]byte, error) { return metrics, nil }})
 	}
 	if clean || !w.host.Keep {
 		errs = append(errs, w.sweep(ctx, out))
+	}
+	if !kept && len(out.Residue) > 0 {
+		w.keepEvidence(ctx, nil) // what is still to be seen after the sweep
 	}
 	errs = append(errs, w.releaseProxies(ctx))
 	if err := goleak.Find(w.leaks); err != nil {
@@ -199,10 +204,18 @@ func (w *world) sweepKeys(ctx context.Context, out *report.Scenario) error {
 			errs = append(errs, w.redis.Del(ctx, key).Err())
 		case !strings.HasPrefix(key, "sp:"): // another run of the harness may use the same server
 			errs = append(errs, w.residue(out, "redis-key",
-				fmt.Sprintf("%s, outside of the prefix of every scenario (found after %s; another one may have been running)", key, w.scenario.ID)))
+				key+", outside of the prefix of every scenario; found "+w.whose()))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// whose says how sure it is that this scenario left what was found at Redis.
+func (w *world) whose() string {
+	if w.ownRedis != nil {
+		return "in the own Redis of " + w.scenario.ID
+	}
+	return "after " + w.scenario.ID + " in a Redis that others share"
 }
 
 // releaseProxies ends everything that still runs goroutines, so that a leak that is found
