@@ -20,7 +20,11 @@ import (
 )
 
 // Schema is the version of the event format; it stands on the first event of a file.
-const Schema = "stormproof.history/v1"
+const Schema = "stormproof.history/v2"
+
+// schemaV1 had no List, Scan and Leak, nor what Begin says of promises, secrets and TTLs.
+// Everything that it had still means the same, so its files are read and judged as they are.
+const schemaV1 = "stormproof.history/v1"
 
 // Event is one line of a history. Exactly one of the pointer fields is set.
 type Event struct {
@@ -42,6 +46,9 @@ type Event struct {
 	Object  *Object  `json:"object,omitempty"`
 	Page    *Page    `json:"page,omitempty"`
 	Key     *Key     `json:"key,omitempty"`
+	List    *List    `json:"list,omitempty"`
+	Scan    *Scan    `json:"scan,omitempty"`
+	Leak    *Leak    `json:"leak,omitempty"`
 	Residue *Residue `json:"residue,omitempty"`
 	Note    *Note    `json:"note,omitempty"`
 	Action  *Action  `json:"action,omitempty"`
@@ -70,6 +77,21 @@ type Begin struct {
 	Namespaces []string `json:"namespaces"`
 	// RedisPrefix begins every key that belongs to this scenario.
 	RedisPrefix string `json:"redisPrefix"`
+	// MaxTTL is the longest time that a Redis key may live after it was last touched; 0
+	// says nothing. Redis counts it in real time, so At is what it is measured by.
+	MaxTTL time.Duration `json:"maxTTL,omitempty"`
+	// FreesWithin is how long after the deletion of an object its fingerprint may still be
+	// taken, in real time; 0 is a system that does not promise to notice deletions.
+	FreesWithin time.Duration `json:"freesWithin,omitempty"`
+	// Secrets were planted for this scenario and must show up nowhere.
+	Secrets []Secret `json:"secrets,omitempty"`
+}
+
+// Secret names a planted secret. Histories are kept and shown, so they hold its hash only.
+type Secret struct {
+	Name string `json:"name"`
+	// SHA256 of the secret, in hex.
+	SHA256 string `json:"sha256"`
 }
 
 // StormRule mirrors one entry of the gateway's storm.rules.
@@ -215,6 +237,31 @@ type Key struct {
 	Type string        `json:"type"`
 }
 
+// List follows the last live lists: it says how much they held, so that a reader notices
+// a history that lacks a part of them.
+type List struct {
+	// Objects counts Object events with Final set; Pages and Keys those of their kinds.
+	Objects int `json:"objects"`
+	Pages   int `json:"pages"`
+	// Keys is -1 when Redis was down and its keys could not be read.
+	Keys int `json:"keys"`
+}
+
+// Scan says that the traces of the run were searched for the planted secrets.
+type Scan struct {
+	// Places is how many logs, answers, pages of metrics and lists of objects were read.
+	Places int   `json:"places"`
+	Bytes  int64 `json:"bytes"`
+}
+
+// Leak is a planted secret that the search found.
+type Leak struct {
+	// Secret is its name in Begin.Secrets.
+	Secret string `json:"secret"`
+	// Where says in words where it stood, for example "log of gateway 1, line 12".
+	Where string `json:"where"`
+}
+
 // Residue is something left behind after the scenario was taken down.
 type Residue struct {
 	// Kind is redis-key, object, goroutine, connection, file or process.
@@ -230,7 +277,8 @@ type Note struct {
 // Action is something that the scenario did to the world other than a request: an object
 // deleted or moved to another phase, a restart, a Redis command.
 type Action struct {
-	// Kind is delete, phase, restart, kill, terminate, redis or create.
+	// Kind is delete, phase, restart, kill, terminate, restarted, redis or create. The system,
+	// or a replica of it, is down from a restart, kill or terminate to the next restarted.
 	Kind      string `json:"kind"`
 	Namespace string `json:"namespace,omitempty"`
 	Name      string `json:"name,omitempty"`

@@ -83,8 +83,10 @@ func misplaced(e Event, n int) string {
 	switch {
 	case n == 0 && e.Begin == nil:
 		return "a history starts with a begin event; is this the whole file?"
-	case n == 0 && e.Begin.Schema != Schema:
-		return fmt.Sprintf("schema %q is not known here, only %q; judge it with the version that wrote it", e.Begin.Schema, Schema)
+	case n == 0 && e.Begin.Schema != Schema && e.Begin.Schema != schemaV1:
+		return fmt.Sprintf("schema %q is not known here, only up to %q; judge it with the version that wrote it", e.Begin.Schema, Schema)
+	case n > 0 && e.Begin != nil:
+		return "a second begin event: two histories were written into one file"
 	case kinds(e) != 1:
 		return fmt.Sprintf("an event carries exactly one kind; this one carries %d", kinds(e))
 	case e.Seq != int64(n)+1:

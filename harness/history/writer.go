@@ -112,7 +112,8 @@ func (w *Writer) Close() error {
 func kinds(e Event) int {
 	n := 0
 	for _, set := range []bool{e.Begin != nil, e.Request != nil, e.Answer != nil, e.Load != nil, e.Advance != nil,
-		e.Fault != nil, e.Object != nil, e.Page != nil, e.Key != nil, e.Residue != nil,
+		e.Fault != nil, e.Object != nil, e.Page != nil, e.Key != nil, e.List != nil,
+		e.Scan != nil, e.Leak != nil, e.Residue != nil,
 		e.Note != nil, e.Action != nil, e.End != nil} {
 		if set {
 			n++

@@ -17,7 +17,7 @@ type h struct {
 
 func start() *h {
 	x := &h{now: t0}
-	x.add(history.Event{Begin: &history.Begin{Schema: history.Schema, Window: 5 * time.Minute, HoldWhileActive: true,
+	x.add(history.Event{Begin: &history.Begin{Schema: "stormproof.history/v1", Window: 5 * time.Minute, HoldWhileActive: true,
 		IgnoredLabels: []string{"severity"}, Deadline: 10 * time.Second, Namespaces: []string{"ns"}, RedisPrefix: "p:",
 		Storms: []history.StormRule{{Name: "d", By: []string{"alertname"}, Threshold: 2, Window: time.Minute}}}})
 	return x
@@ -40,7 +40,7 @@ func (x *h) req(id, n string, retryOf string) *h {
 func (x *h) ans(id string, status int, v, n, name string, occ int64) *h {
 	a := &history.Answer{ID: id, Status: status, ContentType: "application/json", Latency: time.Millisecond}
 	if status >= 400 {
-		a.ContentType, a.RetryAfter = "application/problem+json", "1"
+		a.ContentType, a.RetryAfter, a.Problem = "application/problem+json", "1", "urn:x"
 	}
 	if v != "" {
 		a.Verdicts = []history.Verdict{{Verdict: v, Fingerprint: "f" + n, Namespace: "ns", Name: name, Occurrences: occ}}
@@ -98,6 +98,8 @@ func (x *h) again(id, retryOf string) *h {
 	return x.req(id, "1", retryOf).ans(id, 202, "duplicate", "1", "o1", 1)
 }
 
+func elsewhere(o *history.Object) { o.Namespace = "other" }
+
 func completed(o *history.Object) { o.Phase = "Completed" }
 
 func storm(members int64) func(*history.Object) {
@@ -145,7 +147,7 @@ func TestP1NothingAcknowledgedIsLost(t *testing.T) {
 		{"an acknowledged alert with no object fails", Fail, start().req("a", "1", "").ans("a", 201, "created", "1", "o1", 1).end()},
 		{"an unanswered alert with no object passes", Pass, start().lost("a").end()},
 		{"an unanswered alert with an object passes", Pass, start().lost("a").obj("added", "o1", "1", false, 1, 1, 1).listed("1")},
-		{"an object that nobody asked for fails", Fail, start().obj("added", "o1", "1", false, 1, 1, 1).listed("1")},
+		{"an object that nobody asked for fails", Fail, start().req("z", "9", "").ans("z", 400, "", "", "", 0).obj("added", "o1", "1", false, 1, 1, 1).listed("1")},
 		{"an object that vanished by itself fails", Fail, good().obj("deleted", "o1", "1", false, 1, 1, 1).end()},
 		{"an object that a user deleted passes", Pass, good().action("delete", "o1").obj("deleted", "o1", "1", false, 1, 1, 1).end()},
 		{"an object that vanished while a user deleted another fails", Fail, good().action("delete", "o2").obj("deleted", "o1", "1", false, 1, 1, 1).end()},
@@ -196,7 +198,7 @@ func TestP5CountersAreTrue(t *testing.T) {
 		{"an unanswered repeat may have counted", Pass, good().lost("b").obj("listed", "o1", "1", true, 1, 1, 2).end()},
 		{"an unanswered repeat may not have counted", Pass, good().lost("b").listed("1")},
 		{"an unanswered repeat counts once at most", Fail, good().lost("b").obj("listed", "o1", "1", true, 1, 1, 3).end()},
-		{"a refused request and its retry are one delivery", Fail, good().req("b/1", "1", "").ans("b/1", 503, "", "", "", 0).
+		{"a refused request and its retry are one delivery", Fail, good().req("b/1", "1", "").ans("b/1", 429, "", "", "", 0).
 			again("b/2", "b/1").obj("listed", "o1", "1", true, 1, 1, 3).end()},
 		{"two acknowledged attempts of one chain are one delivery", Pass, good().again("b/1", "").again("b/2", "b/1").
 			obj("listed", "o1", "1", true, 1, 1, 2).end()},
@@ -204,7 +206,7 @@ func TestP5CountersAreTrue(t *testing.T) {
 			obj("listed", "o1", "1", true, 1, 1, 2).end()},
 		{"an unanswered attempt and its retry may count once an attempt", Pass, good().lost("b/1").again("b/2", "b/1").
 			obj("listed", "o1", "1", true, 1, 1, 3).end()},
-		{"a refused request that counted fails", Fail, start().req("a", "1", "").ans("a", 503, "", "", "", 0).
+		{"a refused request that counted fails", Fail, start().req("a", "1", "").ans("a", 403, "", "", "", 0).
 			obj("added", "o1", "1", false, 1, 1, 1).listed("1")},
 		{"a refused request that left an object without a count passes", Pass, start().req("a", "1", "").ans("a", 503, "", "", "", 0).
 			obj("added", "o1", "1", false, 1, 0, 0).obj("listed", "o1", "1", true, 1, 0, 0).end()},
@@ -243,10 +245,10 @@ func TestP4AndP7NothingIsLeftBehind(t *testing.T) {
 		{"a key that never expires fails", Fail, key("p:k", -1)},
 	})
 	check(t, "P7", []row{
-		{"a page of the scenario's own namespace passes", Pass, start().page("ns").end()},
-		{"a page outside of the namespaces fails", Fail, start().page("other").end()},
+		{"a page of the scenario's own namespace passes", Pass, good().page("ns").listed("1")},
+		{"a page outside of the namespaces fails", Fail, good().page("other").listed("1")},
 		{"a key outside of the prefix fails", Fail, key("q:k", time.Second)},
-		{"an object outside of the namespaces fails", Fail, start().obj("added", "o1", "1", false, 1, 1, 1, func(o *history.Object) { o.Namespace = "other" }).end()},
+		{"an object outside of the namespaces fails", Fail, start().req("a", "1", "").ans("a", 503, "", "", "", 0).obj("added", "o1", "1", false, 1, 1, 1, elsewhere).obj("listed", "o1", "1", true, 1, 1, 1, elsewhere).end()},
 		{"residue fails", Fail, start().add(history.Event{Residue: &history.Residue{Kind: "object", What: "x"}}).end()},
 	})
 }

@@ -1,42 +1,47 @@
 package judge
 
-import "slices"
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// skew is what the clocks of the system and of the harness may differ by.
+const skew = time.Second
 
 // visible judges P1: every acknowledged alert is visible exactly once, and nothing is
 // visible that nobody sent.
-func visible(e *evidence) Finding {
-	for _, check := range []func(*evidence) Finding{verdictsComplete, fingerprintsTrue, ackedVisible, noneVanished, onceOnly, nothingInvented} {
-		if f := check(e); f.Outcome != Pass {
-			return f
-		}
-	}
-	if o, missing := e.unlisted(); missing && slices.ContainsFunc(e.entries, (*entry).acked) {
-		return noList(o)
-	}
-	return pass()
+func visible(e *evidence, b *breach) {
+	verdictsComplete(e, b)
+	fingerprintsTrue(e, b)
+	members := e.membersOf()
+	ackedVisible(e, b, members)
+	neverIntoThePast(e, b)
+	noneVanished(e, b)
+	onceOnly(e, b)
+	nothingInvented(e, b)
 }
 
-// noneVanished: an object goes only when a user deletes it.
-func noneVanished(e *evidence) Finding {
-	removed := map[string]bool{}
-	for _, ev := range e.events {
-		if ev.Action != nil && ev.Action.Kind == "delete" {
-			removed[ev.Action.Namespace+"/"+ev.Action.Name] = true
+// membersOf maps each identity to the storms whose pages hold it, as namespace/name.
+func (e *evidence) membersOf() map[string]map[string]int64 {
+	out := map[string]map[string]int64{}
+	for _, p := range e.pages {
+		for _, m := range p.Page.Members {
+			identity := e.identity(m.Labels)
+			if out[identity] == nil {
+				out[identity] = map[string]int64{}
+			}
+			out[identity][p.Page.Namespace+"/"+p.Page.Storm] = p.Seq
 		}
 	}
-	for _, o := range e.objects {
-		if o.Managed && o.gone != 0 && o.final == nil && !removed[o.Namespace+"/"+o.Name] {
-			return fail(o.gone, "%s %s/%s vanished and no user deleted it", kindOf(o.Storm), o.Namespace, o.Name)
-		}
-	}
-	return pass()
+	return out
 }
 
 // verdictsComplete: each alert of an acknowledged request has exactly one verdict, and a
 // malformed one is called invalid.
-func verdictsComplete(e *evidence) Finding {
+func verdictsComplete(e *evidence, b *breach) {
 	for _, r := range e.requests {
-		if r.answer == nil || !r.answer.Acked() || r.Opaque || len(r.Alerts) == 0 {
+		if !r.acked() || r.Opaque || len(r.Alerts) == 0 {
 			continue
 		}
 		count := map[int]int{}
@@ -45,106 +50,143 @@ func verdictsComplete(e *evidence) Finding {
 		}
 		for _, a := range r.Alerts {
 			if count[a.Index] != 1 {
-				return fail(r.end.Seq, "alert %d of request %s has %d verdicts in a %d answer, must be one", a.Index, r.ID, count[a.Index], r.answer.Status)
+				b.fail(r.end.Seq, "alert %d of request %s has %d verdicts in a %d answer, must be one", a.Index, r.ID, count[a.Index], r.answer.Status)
 			}
 		}
 		if len(r.answer.Verdicts) != len(r.Alerts) {
-			return fail(r.end.Seq, "request %s had %d alerts and its answer has %d verdicts", r.ID, len(r.Alerts), len(r.answer.Verdicts))
+			b.fail(r.end.Seq, "request %s had %d alerts and its answer has %d verdicts", r.ID, len(r.Alerts), len(r.answer.Verdicts))
 		}
 	}
 	for _, x := range e.entries {
 		if x.Malformed && x.acked() {
-			return fail(x.request.end.Seq, "%s is malformed and was taken as %s", x.short(), x.verdict.Verdict)
+			b.fail(x.request.end.Seq, "%s is malformed and was taken as %s", x.short(), x.verdict.Verdict)
 		}
 	}
-	return pass()
 }
 
 // fingerprintsTrue: the gateway's fingerprints and our identities are one to one.
-func fingerprintsTrue(e *evidence) Finding {
+func fingerprintsTrue(e *evidence, b *breach) {
 	byIdentity, byPrint := map[string]string{}, map[string]string{}
-	bind := func(seq int64, identity, print string) Finding {
+	bind := func(seq int64, identity, print string) {
 		if print == "" {
-			return pass()
+			return
 		}
 		if old, ok := byIdentity[identity]; ok && old != print {
-			return fail(seq, "one identity has two fingerprints, %.12s and %.12s: %s", old, print, identity)
+			b.fail(seq, "one identity has two fingerprints, %.12s and %.12s: %s", old, print, identity)
 		}
 		if old, ok := byPrint[print]; ok && old != identity {
-			return fail(seq, "two identities share fingerprint %.12s: %s and %s", print, old, identity)
+			b.fail(seq, "two identities share fingerprint %.12s: %s and %s", print, old, identity)
 		}
 		byIdentity[identity], byPrint[print] = print, identity
-		return pass()
 	}
 	for _, x := range e.entries {
-		if x.verdict != nil && x.acked() {
-			if f := bind(x.request.end.Seq, x.identity, x.verdict.Fingerprint); f.Outcome != Pass {
-				return f
-			}
+		if x.acked() {
+			bind(x.request.end.Seq, x.identity, x.verdict.Fingerprint)
 		}
 	}
 	for _, o := range e.objects {
 		if o.Managed && !o.Storm {
-			if f := bind(o.first.Seq, o.identity, o.Fingerprint); f.Outcome != Pass {
-				return f
-			}
+			bind(o.first.Seq, o.identity, o.Fingerprint)
 		}
 	}
 	for _, p := range e.pages {
 		for _, m := range p.Page.Members {
-			if f := bind(p.Seq, e.identity(m.Labels), m.Fingerprint); f.Outcome != Pass {
-				return f
-			}
+			bind(p.Seq, e.identity(m.Labels), m.Fingerprint)
 		}
 	}
-	return pass()
 }
 
-// ackedVisible: an acknowledged firing has an object of its identity or a place in a storm,
-// and the object that its verdict names existed.
-func ackedVisible(e *evidence) Finding {
-	seen := map[string]bool{}
-	for _, o := range e.objects {
-		if o.Managed && !o.Storm {
-			seen[o.identity] = true
-		}
-	}
-	for _, p := range e.pages {
-		for _, m := range p.Page.Members {
-			seen[e.identity(m.Labels)] = true
-		}
-	}
+// ackedVisible: an acknowledged firing is where its verdict says: the object of its
+// identity, or a storm whose pages hold it.
+func ackedVisible(e *evidence, b *breach, members map[string]map[string]int64) {
 	for _, x := range e.entries {
 		if !x.firing() || !x.acked() {
 			continue
 		}
-		if !seen[x.identity] {
-			return fail(x.request.end.Seq, "%s was acknowledged as %s and is nowhere to be seen", x.short(), x.verdict.Verdict)
-		}
-		meant := e.named(x.verdict.Namespace, x.verdict.Name)
-		for _, o := range meant {
-			if !o.Storm && o.identity != x.identity {
-				return fail(x.request.end.Seq, "%s was acknowledged as %s of %s, which is another incident: %s", x.short(), x.verdict.Verdict, o.Name, o.identity)
-			}
-		}
+		seq, v := x.request.end.Seq, x.verdict
+		meant := e.named(v)
 		if len(meant) == 0 {
-			return fail(x.request.end.Seq, "%s was acknowledged as %s of %s/%s, which never existed", x.short(), x.verdict.Verdict, x.verdict.Namespace, x.verdict.Name)
+			b.fail(seq, "%s was acknowledged as %s of %s/%s, which never existed", x.short(), v.Verdict, v.Namespace, v.Name)
+			continue
+		}
+		_, member := members[x.identity][v.Namespace+"/"+v.Name]
+		switch o := meant[len(meant)-1]; {
+		case !o.Storm && o.identity != x.identity:
+			b.fail(seq, "%s was acknowledged as %s of %s, which is another incident: %s", x.short(), v.Verdict, o.Name, o.identity)
+		case o.Storm && !o.deleted && !member:
+			b.fail(seq, "%s was acknowledged as %s of storm %s, whose pages do not hold it", x.short(), v.Verdict, o.Name)
 		}
 	}
-	return pass()
+}
+
+// neverIntoThePast: an alert that comes when its incident is over opens a new one. Counted
+// on an incident that was finished and whose window has passed, nobody would see it.
+func neverIntoThePast(e *evidence, b *breach) {
+	for _, identity := range slices.Sorted(maps.Keys(e.incidents)) {
+		t := e.incidents[identity]
+		var last time.Time
+		for i := 0; i < len(t.entries); {
+			r := t.entries[i].request
+			x, j := t.entries[i], i
+			for ; j < len(t.entries) && t.entries[j].request == r; j++ {
+				e.work++
+			}
+			overlapped := j < len(t.entries) && t.entries[j].request.event.Seq < r.end.Seq
+			if x.acked() && x.verdict.Verdict != "created" && !overlapped && !last.IsZero() && r.event.Clock.Sub(last) > e.begin.Window+skew {
+				for _, o := range e.named(x.verdict) {
+					ended := o.over != 0 && !o.deleted && o.over < r.event.Seq
+					if !o.Storm && (ended || !e.begin.HoldWhileActive && o.first.Seq < r.event.Seq) {
+						b.fail(r.end.Seq, "%s was acknowledged as %s of %s, which was over: its window had passed", x.short(), x.verdict.Verdict, o.Name)
+					}
+				}
+			}
+			if r.acked() || r.maybe() {
+				last = later(last, r.finished(e))
+			}
+			i = j
+		}
+	}
+}
+
+// finished is the latest moment at which a request can have taken effect.
+func (r *request) finished(e *evidence) time.Time {
+	if r.answer == nil || r.answer.Status == 0 {
+		return e.events[len(e.events)-1].Clock
+	}
+	return r.end.Clock
+}
+
+// noneVanished: an object goes only when a user deletes it.
+func noneVanished(e *evidence, b *breach) {
+	removed := map[string]bool{}
+	list := false
+	for _, ev := range e.events {
+		if ev.Action != nil && ev.Action.Kind == "delete" {
+			removed[ev.Action.Namespace+"/"+ev.Action.Name] = true
+		}
+		list = list || ev.List != nil
+	}
+	for _, o := range e.objects {
+		switch {
+		case !o.Managed || o.final != nil || removed[o.Namespace+"/"+o.Name]:
+		case o.deleted:
+			b.fail(o.gone.Seq, "%s %s/%s vanished and no user deleted it", kindOf(o), o.Namespace, o.Name)
+		case list:
+			b.fail(o.first.Seq, "%s %s/%s is not in the last list and no user deleted it", kindOf(o), o.Namespace, o.Name)
+		}
+	}
 }
 
 // onceOnly: nothing stands twice: not two places in one storm, and not an open object of
 // its own beside a place in a storm.
-func onceOnly(e *evidence) Finding {
-	members := map[string]int64{}
-	places := map[string]bool{}
+func onceOnly(e *evidence, b *breach) {
+	members, places := map[string]int64{}, map[string]bool{}
 	for _, p := range e.pages {
 		for _, m := range p.Page.Members {
 			identity := e.identity(m.Labels)
 			place := p.Page.Namespace + "/" + p.Page.Storm + ": " + identity
 			if places[place] {
-				return fail(p.Seq, "twice a member of one storm: %s", place)
+				b.fail(p.Seq, "twice a member of one storm: %s", place)
 			}
 			places[place] = true
 			members[identity] = p.Seq
@@ -152,41 +194,30 @@ func onceOnly(e *evidence) Finding {
 	}
 	for _, o := range e.objects {
 		if seq, member := members[o.identity]; member && e.begin.HoldWhileActive && o.Managed && !o.Storm && o.final != nil && o.over == 0 {
-			return fail(seq, "%s has an open object of its own (%s) and is also a member of a storm", o.identity, o.Name)
+			b.fail(seq, "%s has an open object of its own (%s) and is also a member of a storm", o.identity, o.Name)
 		}
 	}
-	return pass()
 }
 
 // nothingInvented: every object and member stands for a firing alert that was sent.
-func nothingInvented(e *evidence) Finding {
-	sent := map[string]bool{}
-	if e.opaque() {
-		return pass()
+func nothingInvented(e *evidence, b *breach) {
+	if e.opaque {
+		return
 	}
-	for _, x := range e.entries {
-		if x.firing() {
-			sent[x.identity] = true
-		}
+	sent := func(identity string, before int64) bool {
+		t := e.incidents[identity]
+		return t != nil && len(t.entries) > 0 && t.entries[0].request.event.Seq < before
 	}
 	for _, o := range e.objects {
-		if o.Managed && !sent[o.identity] {
-			return fail(o.first.Seq, "%s %s stands for no firing alert that was sent", kindOf(o.Storm), o.Name)
+		if o.Managed && !sent(o.identity, o.first.Seq) {
+			b.fail(o.first.Seq, "%s %s stands for no firing alert that was sent", kindOf(o), o.Name)
 		}
 	}
 	for _, p := range e.pages {
 		for _, m := range p.Page.Members {
-			if !sent[e.identity(m.Labels)] {
-				return fail(p.Seq, "member %.12s of storm %s stands for no firing alert that was sent", m.Fingerprint, p.Page.Storm)
+			if !sent(e.identity(m.Labels), p.Seq) {
+				b.fail(p.Seq, "member %.12s of storm %s stands for no firing alert that was sent", m.Fingerprint, p.Page.Storm)
 			}
 		}
 	}
-	return pass()
-}
-
-func kindOf(storm bool) string {
-	if storm {
-		return "storm object"
-	}
-	return "object"
 }

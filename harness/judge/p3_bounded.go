@@ -1,7 +1,6 @@
 package judge
 
 import (
-	"maps"
 	"slices"
 	"time"
 )
@@ -9,7 +8,7 @@ import (
 // bounded judges P3: in any window of a storm rule, a group makes at most threshold
 // objects. Each creation is only known to lie between two moments; the judge fails what is
 // certain. Objects that a user deleted do not count: their slots are free again.
-func bounded(e *evidence) Finding {
+func bounded(e *evidence, b *breach) {
 	type made struct {
 		object           *object
 		earliest, latest time.Time
@@ -21,31 +20,23 @@ func bounded(e *evidence) Finding {
 			groups[o.group] = append(groups[o.group], made{o, earliest, latest})
 		}
 	}
-	for _, group := range slices.Sorted(maps.Keys(groups)) {
-		list := groups[group]
-		slices.SortFunc(list, func(a, b made) int { return a.latest.Compare(b.latest) })
+	for group, list := range groups {
+		slices.SortStableFunc(list, func(a, b made) int { return a.latest.Compare(b.latest) })
 		n := list[0].object.rule.Threshold
 		for i := n; i < len(list); i++ {
-			first := list[i-n].earliest
+			first, last := list[i].earliest, list[i]
 			for _, m := range list[i-n : i] {
+				e.work++
 				if m.earliest.Before(first) {
 					first = m.earliest
 				}
+				if m.object.first.Seq > last.object.first.Seq {
+					last = m
+				}
 			}
 			if list[i].latest.Sub(first) < list[i].object.rule.Window {
-				return fail(list[i].object.first.Seq, "%d objects of group %s within %s, at most %d are allowed", n+1, group, list[i].object.rule.Window, n)
+				b.fail(last.object.first.Seq, "%d objects of group %s within %s, at most %d are allowed", n+1, group, list[i].object.rule.Window, n)
 			}
 		}
 	}
-	return pass()
-}
-
-// expiring judges the part of P4 that a history shows: every key has a TTL.
-func expiring(e *evidence) Finding {
-	for _, ev := range e.events {
-		if ev.Key != nil && ev.Key.TTL < 0 {
-			return fail(ev.Seq, "Redis key %s has no TTL", ev.Key.Name)
-		}
-	}
-	return pass()
 }

@@ -1,11 +1,14 @@
 package judge
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // tally is what counters must lie between.
 type tally struct {
-	episodes, maybeEpisodes     map[episode]bool
-	deliveries, maybeDeliveries map[delivery]bool
+	episodes, maybeEpisodes map[episode]bool
+	deliveries              map[delivery]*attempts
 }
 
 type episode struct {
@@ -13,135 +16,119 @@ type episode struct {
 	startsAt time.Time
 }
 
-type delivery struct{ identity, request string }
+// delivery is one alert of one request and of its retries.
+type delivery struct{ identity, root string }
 
-func newTally() *tally {
-	return &tally{map[episode]bool{}, map[episode]bool{}, map[delivery]bool{}, map[delivery]bool{}}
+// attempts of a delivery: acked ones count once together, each unclear one may count too.
+type attempts struct {
+	acked bool
+	maybe int
+}
+
+// bounds of the deliveries.
+func (t *tally) bounds() (least, most int) {
+	for _, a := range t.deliveries {
+		if a.acked {
+			least++
+			most++
+		}
+		most += a.maybe
+	}
+	return least, most
 }
 
 // counted judges P5: occurrences are the distinct firings acknowledged, deliveries the
 // acknowledged deliveries, for each object that is left at the end. A request without an
-// answer widens the bounds; one that was refused must not have counted.
-func counted(e *evidence) Finding {
-	if o, missing := e.unlisted(); missing {
-		return noList(o)
-	}
+// answer or with a 5xx widens the bounds; one that was refused with a 4xx has not counted.
+func counted(e *evidence, b *breach) {
 	tallies := map[*object]*tally{}
 	roots := e.roots()
 	for _, x := range e.entries {
-		if !x.firing() {
-			continue
-		}
-		for _, o := range e.attributed(x) {
-			t := tallies[o]
-			if t == nil {
-				t = newTally()
-				tallies[o] = t
-			}
-			ep, de := episode{x.identity, x.StartsAt.UTC()}, delivery{x.identity, roots[x.request.ID]}
-			t.maybeEpisodes[ep], t.maybeDeliveries[de] = true, true
-			if x.acked() {
-				t.episodes[ep], t.deliveries[de] = true, true
-			}
+		if x.firing() {
+			e.attribute(x, roots[x.request.ID], tallies)
 		}
 	}
 	for _, o := range e.objects {
-		t := tallies[o]
 		if o.final == nil || !o.Managed {
 			continue
 		}
+		t := tallies[o]
 		if t == nil {
-			if o.final.Occurrences != 0 && e.refusedOnly(o) {
-				return fail(o.first.Seq, "occurrences of %s are %d although every request that could have moved it was refused", o.Name, o.final.Occurrences)
-			}
-			continue
+			t = &tally{}
 		}
-		if f := within(o, "occurrences", o.final.Occurrences, len(t.episodes), len(t.maybeEpisodes)); f.Outcome != Pass {
-			return f
+		least, most := t.bounds()
+		possible := len(t.maybeEpisodes)
+		if e.opaque {
+			most, possible = math.MaxInt, math.MaxInt // what an unreadable body counted is unknown
 		}
-		if f := within(o, "deliveries", o.final.Deliveries, len(t.deliveries), len(t.maybeDeliveries)); f.Outcome != Pass {
-			return f
-		}
+		within(b, o, "occurrences", o.final.Occurrences, len(t.episodes), possible)
+		within(b, o, "deliveries", o.final.Deliveries, least, most)
 	}
-	return membersCounted(e)
+	membersCounted(e, b)
+	neverFalling(e, b)
 }
 
 // roots maps each request to the delivery it belongs to: a request and its retries are one.
-//
-// The limit: where an attempt of a chain got no answer at all, each attempt stands for
-// itself. The first may have been settled whole, with only the answer lost, and the gateway
-// cannot know the retry for one, so such a chain may rightly count once or once an attempt.
 func (e *evidence) roots() map[string]string {
-	root, split := map[string]string{}, map[string]bool{}
+	root := map[string]string{}
 	for _, r := range e.requests {
 		root[r.ID] = r.ID
 		if above, known := root[r.RetryOf]; known {
 			root[r.ID] = above
 		}
-		if r.maybe() {
-			split[root[r.ID]] = true
-		}
-	}
-	for id, top := range root {
-		if split[top] {
-			root[id] = id
-		}
 	}
 	return root
 }
 
-// refusedOnly reports whether every firing alert that could have moved the object was in a
-// request answered with a refusal.
-func (e *evidence) refusedOnly(o *object) bool {
-	if e.opaque() {
-		return false
-	}
-	sent := false
-	for _, x := range e.entries {
-		if !x.firing() || !x.concerns(o) {
-			continue
-		}
-		if x.request.maybe() || x.request.answer.Acked() {
-			return false
-		}
-		sent = true
-	}
-	return sent
-}
-
-func within(o *object, what string, got int64, least, most int) Finding {
+func within(b *breach, o *object, what string, got int64, least, most int) {
 	if got < int64(least) || got > int64(most) {
-		return fail(o.first.Seq, "%s of %s are %d, must lie between %d (acknowledged) and %d (possible)", what, o.Name, got, least, most)
+		b.fail(o.finalSeq, "%s of %s are %d, must lie between %d (acknowledged) and %d (possible)", what, o.Name, got, least, most)
 	}
-	return pass()
 }
 
-// attributed finds the objects whose counters an entry may have moved: the one that its
-// verdict names, or for a request without an answer every one that it could have met.
-func (e *evidence) attributed(x *entry) []*object {
-	if x.acked() {
-		var out []*object
-		for _, o := range e.named(x.verdict.Namespace, x.verdict.Name) {
-			if !o.deleted {
-				out = append(out, o)
+// attribute adds an entry to the tallies of the objects whose counters it may have moved:
+// the one that its verdict names, or for a request whose effect is unclear every one that
+// it could have met.
+func (e *evidence) attribute(x *entry, root string, tallies map[*object]*tally) {
+	add := func(o *object, certain bool) {
+		t := tallies[o]
+		if t == nil {
+			t = &tally{map[episode]bool{}, map[episode]bool{}, map[delivery]*attempts{}}
+			tallies[o] = t
+		}
+		ep, de := episode{x.identity, x.StartsAt.UTC()}, delivery{x.identity, root}
+		if t.deliveries[de] == nil {
+			t.deliveries[de] = &attempts{}
+		}
+		t.maybeEpisodes[ep] = true
+		if certain {
+			t.episodes[ep], t.deliveries[de].acked = true, true
+		} else {
+			t.deliveries[de].maybe++
+		}
+	}
+	switch {
+	case x.acked():
+		for _, o := range e.named(x.verdict) {
+			certain := o.previous == nil || x.verdict.Verdict == "created" && x.request.end.Seq > o.previous.gone.Seq || x.request.event.Seq > o.first.Seq
+			if !o.deleted && (certain || x.request.end.Seq > o.previous.gone.Seq) {
+				add(o, certain)
 			}
 		}
-		return out
-	}
-	if !x.request.maybe() {
-		return nil
-	}
-	var out []*object
-	for _, o := range e.objects {
-		if o.Managed && x.concerns(o) {
-			out = append(out, o)
+	case x.request.maybe():
+		for _, t := range []*track{e.incidents[x.identity], e.groups[x.group]} {
+			for _, o := range t.objects {
+				e.work++
+				if o.Storm == (t == e.groups[x.group]) {
+					add(o, false)
+				}
+			}
 		}
 	}
-	return out
 }
 
 // membersCounted: a storm's status counts the members in its pages.
-func membersCounted(e *evidence) Finding {
+func membersCounted(e *evidence, b *breach) {
 	members := map[string]int64{}
 	for _, p := range e.pages {
 		members[p.Page.Namespace+"/"+p.Page.Storm] += int64(len(p.Page.Members))
@@ -149,9 +136,63 @@ func membersCounted(e *evidence) Finding {
 	for _, o := range e.objects {
 		if o.Storm && o.final != nil {
 			if n := members[o.Namespace+"/"+o.Name]; o.final.Members != n {
-				return fail(o.first.Seq, "status of storm %s counts %d members, its pages hold %d", o.Name, o.final.Members, n)
+				b.fail(o.finalSeq, "status of storm %s counts %d members, its pages hold %d", o.Name, o.final.Members, n)
 			}
 		}
 	}
-	return pass()
+}
+
+// counter is what the answers about one incident have shown so far.
+type counter struct{ occurrences, deliveries int64 }
+
+// neverFalling: of two answers about one incident, the later request is never told less;
+// and nobody is told of more than was sent. A Redis whose data the scenario touched may
+// forget, so what was told before that is not held against what is told after.
+func neverFalling(e *evidence, b *breach) {
+	type key struct{ object, identity string }
+	told, floors := map[key]counter{}, map[*entry]counter{}
+	sent := map[string]map[time.Time]bool{}
+	byRequest := map[string][]*entry{}
+	for _, x := range e.entries {
+		if x.firing() {
+			byRequest[x.request.ID] = append(byRequest[x.request.ID], x)
+		}
+	}
+	touched := int64(0)
+	keyOf := func(x *entry) key { return key{x.verdict.Namespace + "/" + x.verdict.Name, x.identity} }
+	for _, ev := range e.events {
+		switch {
+		case ev.Action != nil && ev.Action.Kind == "redis":
+			touched = ev.Seq
+			clear(told)
+		case ev.Request != nil:
+			for _, x := range byRequest[ev.Request.ID] {
+				if sent[x.identity] == nil {
+					sent[x.identity] = map[time.Time]bool{}
+				}
+				sent[x.identity][x.StartsAt.UTC()] = true
+				if x.acked() {
+					floors[x] = told[keyOf(x)]
+				}
+			}
+		case ev.Answer != nil:
+			for _, x := range byRequest[ev.Answer.ID] {
+				if !x.acked() || len(e.byName[keyOf(x).object]) != 1 {
+					continue
+				}
+				v, floor := x.verdict, floors[x]
+				if x.request.event.Seq > touched {
+					if v.Occurrences < floor.occurrences || v.Deliveries < floor.deliveries {
+						b.fail(ev.Seq, "%s was told of %d occurrences and %d deliveries of %s, an earlier answer of %d and %d",
+							x.short(), v.Occurrences, v.Deliveries, v.Name, floor.occurrences, floor.deliveries)
+					}
+					old := told[keyOf(x)]
+					told[keyOf(x)] = counter{max(old.occurrences, v.Occurrences), max(old.deliveries, v.Deliveries)}
+				}
+				if n := len(sent[x.identity]); v.Occurrences > int64(n) && !e.opaque {
+					b.fail(ev.Seq, "%s was told of %d occurrences of %s, only %d firings had been sent", x.short(), v.Occurrences, v.Name, n)
+				}
+			}
+		}
+	}
 }

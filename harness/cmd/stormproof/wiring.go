@@ -43,9 +43,13 @@ func gatewaySettings(overrides map[string]any) (history.Begin, error) {
 	}
 	out := history.Begin{Window: c.Dedup.Window, HoldWhileActive: c.Dedup.HoldWhileActive,
 		IgnoredLabels: c.Dedup.IgnoredLabels, Deadline: c.Limits.RequestTimeout}
+	longest := c.Dedup.Window
 	for _, r := range c.Storm.Rules {
+		longest = max(longest, r.Window)
 		out.Storms = append(out.Storms, history.StormRule{Name: r.Name, By: r.By, Threshold: r.Threshold, Window: r.Window})
 	}
+	// Keys outlive their windows: a decision, and not their disappearance, ends an incident.
+	out.MaxTTL = 2*longest + time.Minute
 	return out, nil
 }
 

@@ -81,6 +81,7 @@ func (w *world) recordFinal(ctx context.Context) error {
 		return err
 	}
 	var errs []error
+	last := history.List{Objects: len(requests)}
 	for i := range requests {
 		o := describe(&requests[i])
 		o.Change, o.Final = "listed", true
@@ -91,6 +92,7 @@ func (w *world) recordFinal(ctx context.Context) error {
 		if err := w.kube.List(ctx, &pages, client.InNamespace(ns)); err != nil {
 			return fmt.Errorf("listing pages: %w", err)
 		}
+		last.Pages += len(pages.Items)
 		for _, p := range pages.Items {
 			page := &history.Page{Namespace: p.Namespace, Name: p.Name, Storm: p.Spec.Storm, Number: int(p.Spec.Number)}
 			for _, m := range p.Spec.Members {
@@ -99,19 +101,23 @@ func (w *world) recordFinal(ctx context.Context) error {
 			errs = append(errs, w.history.Add(history.Event{Page: page}))
 		}
 	}
-	return errors.Join(append(errs, w.recordKeys(ctx))...)
+	if last.Keys, err = w.recordKeys(ctx); err != nil {
+		return errors.Join(append(errs, err)...)
+	}
+	return errors.Join(append(errs, w.history.Add(history.Event{List: &last}))...)
 }
 
-func (w *world) recordKeys(ctx context.Context) error {
+// recordKeys returns how many keys there are; -1 when Redis cannot be asked.
+func (w *world) recordKeys(ctx context.Context) (int, error) {
 	if w.redis == nil {
-		return nil
+		return 0, nil
 	}
 	if w.redisGone(ctx) {
-		return w.history.Add(history.Event{Note: &history.Note{Text: "the scenario ended with its own Redis down: no keys to read"}})
+		return -1, w.history.Add(history.Event{Note: &history.Note{Text: "the scenario ended with its own Redis down: no keys to read"}})
 	}
 	keys, err := w.keys(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var errs []error
 	for _, k := range keys {
@@ -119,7 +125,7 @@ func (w *world) recordKeys(ctx context.Context) error {
 		ttl := time.Duration(m["ttlMs"].(int64)) * time.Millisecond
 		errs = append(errs, w.history.Add(history.Event{Key: &history.Key{Name: w.prefix + m["name"].(string), TTL: ttl, Type: m["type"].(string)}}))
 	}
-	return errors.Join(errs...)
+	return len(keys), errors.Join(errs...)
 }
 
 // findConnections looks for connections of the stopped gateways at Redis. A closed socket

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -205,7 +204,7 @@ func (w *world) corrupt(ctx context.Context, value string) error {
 	}
 	for _, k := range keys {
 		name := w.prefix + k.(map[string]any)["name"].(string)
-		if err := w.redis.Set(ctx, name, value, time.Hour).Err(); err != nil {
+		if err := w.redis.Set(ctx, name, value, redis.KeepTTL).Err(); err != nil {
 			return fmt.Errorf("corrupting %s: %w", name, err)
 		}
 	}

@@ -272,7 +272,7 @@ func (w *world) restart(ctx context.Context, s *scenario.Restart) error {
 			return err
 		}
 	}
-	return nil
+	return w.act("restarted", "", "", "gateway")
 }
 
 // crash arms a crash point.

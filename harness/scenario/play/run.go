@@ -83,7 +83,7 @@ func runRound(ctx context.Context, host *Host, s *scenario.Scenario, round int, 
 // steps runs the steps in order and stops at the first that fails.
 func (w *world) steps(ctx context.Context, s *scenario.Scenario, out *report.Scenario) error {
 	// Times count from the world's beginning, as those of the history do: one axis for all.
-	begin := w.born
+	begin := w.began
 	for i := range s.Steps {
 		w.history.SetStep(i)
 		start := time.Since(begin)

@@ -71,8 +71,9 @@ type world struct {
 	namespaces []string
 	prefix     string
 	base       time.Time
-	born       time.Time
-	offset     atomic.Int64
+	// began has a monotonic reading: the scenario's clock runs on it.
+	began  time.Time
+	offset atomic.Int64
 
 	history    *history.Writer
 	kube       client.WithWatch
@@ -103,7 +104,7 @@ type world struct {
 // newWorld builds everything that a round needs; on error it has taken down what stood.
 func newWorld(ctx context.Context, host *Host, s *scenario.Scenario, round int) (w *world, err error) {
 	slug := strings.ToLower(s.ID) + "-" + strconv.Itoa(round)
-	w = &world{host: host, scenario: s, round: round, born: time.Now(), base: time.Now().UTC().Truncate(time.Millisecond),
+	w = &world{host: host, scenario: s, round: round, began: time.Now(), base: time.Now().UTC().Truncate(time.Millisecond),
 		dir:     filepath.Join(host.Dir, s.ID, "round-"+strconv.Itoa(round)),
 		prefix:  "sp:" + host.RunID + ":" + slug + ":",
 		http:    &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}},
@@ -144,8 +145,10 @@ func newWorld(ctx context.Context, host *Host, s *scenario.Scenario, round int) 
 	return w, w.startSystem(ctx)
 }
 
-// now is the scenario's clock.
-func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.offset.Load())) }
+// now is the scenario's clock. It never runs backwards, even if the machine's is set.
+func (w *world) now() time.Time {
+	return w.began.Add(time.Since(w.began) + time.Duration(w.offset.Load()))
+}
 
 func (w *world) begin() error {
 	var begin history.Begin
