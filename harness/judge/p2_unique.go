@@ -18,7 +18,7 @@ func unique(e *evidence, b *breach) {
 			if o.Storm {
 				continue
 			}
-			if twin := numbers[o.Incarnation]; o.Incarnation > 0 && twin != nil && !(twin.deleted && twin.gone.Seq < o.first.Seq) {
+			if twin := numbers[o.Incarnation]; o.Incarnation > 0 && twin != nil && (!twin.deleted || twin.gone.Seq >= o.first.Seq) {
 				b.fail(o.first.Seq, "two objects with incarnation %d of one incident, %s and %s: %s", o.Incarnation, twin.Name, o.Name, identity)
 			}
 			numbers[o.Incarnation] = o
