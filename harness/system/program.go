@@ -31,7 +31,8 @@ const CrashVariable = "STORMPROOF_CRASH_DIR"
 // Bounds of a program's life.
 const (
 	listenWithin = 20 * time.Second
-	stopWithin   = 20 * time.Second
+	// stopWithin is longer than any grace that a program gives its requests (the gateway: 20 s).
+	stopWithin = 30 * time.Second
 )
 
 // Program is a service as an executable file. Args, Env, Files and the clock's path may

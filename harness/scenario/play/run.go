@@ -21,7 +21,7 @@ import (
 const defaultTimeout = 60 * time.Second
 
 // cleanupTimeout is on top of it, so that a round that ran out of time is still tidied up.
-const cleanupTimeout = 20 * time.Second
+const cleanupTimeout = 45 * time.Second
 
 // Run carries out every round of a scenario and returns its outcome; it stops at the first
 // round that is not green. Run never panics over a scenario's behaviour and never retries.
