@@ -2,6 +2,7 @@ package remediation
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -59,6 +60,8 @@ type join struct {
 	ensure  Ensure
 	members []v1alpha1.Member
 	done    chan joined
+	// turn tells a waiting join that it writes the next batch.
+	turn chan struct{}
 }
 
 type joined struct {
@@ -70,7 +73,7 @@ type joined struct {
 // already stay so. The storm's object is looked at live once for each group commit, by one
 // request's ensure; Found.Created is true for that request only.
 func (p *Pages) Join(ctx context.Context, id string, ensure Ensure, incidents []Incident) (Found, error) {
-	j := &join{ensure: ensure, done: make(chan joined, 1)}
+	j := &join{ensure: ensure, done: make(chan joined, 1), turn: make(chan struct{}, 1)}
 	for _, i := range incidents {
 		j.members = append(j.members, i.member())
 	}
@@ -81,13 +84,30 @@ func (p *Pages) Join(ctx context.Context, id string, ensure Ensure, incidents []
 	b.busy = true
 	b.mu.Unlock()
 	if lead {
-		p.lead(ctx, b)
+		j.turn <- struct{}{}
 	}
 	select {
 	case out := <-j.done:
 		return out.storm, out.err
+	case <-j.turn:
+		p.lead(ctx, b)
+		out := <-j.done
+		return out.storm, out.err
 	case <-ctx.Done():
+		p.leave(ctx, b, j)
 		return Found{}, &UnavailableError{Doing: "adding members to the storm", Err: ctx.Err()}
+	}
+}
+
+// leave takes a join out whose request has ended; a turn that it was given is passed on.
+func (p *Pages) leave(ctx context.Context, b *book, j *join) {
+	b.mu.Lock()
+	b.waiting = slices.DeleteFunc(b.waiting, func(x *join) bool { return x == j })
+	b.mu.Unlock()
+	select {
+	case <-j.turn:
+		p.lead(ctx, b)
+	default:
 	}
 }
 
@@ -116,35 +136,42 @@ func (b *book) inUse() bool {
 	return b.busy
 }
 
-// lead writes for everybody who waits, until nobody does.
+// lead writes once for everybody who waits, and then hands on the turn: whoever wrote on
+// for others would starve its own request.
 func (p *Pages) lead(ctx context.Context, b *book) {
-	for {
-		b.mu.Lock()
-		batch := b.waiting
-		b.waiting = nil
-		b.busy = len(batch) > 0
-		b.mu.Unlock()
-		if len(batch) == 0 {
-			return
+	b.mu.Lock()
+	batch := b.waiting
+	b.waiting = nil
+	b.mu.Unlock()
+	if len(batch) > 0 {
+		p.commit(ctx, b, batch)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.busy = len(b.waiting) > 0
+	if b.busy {
+		b.waiting[0].turn <- struct{}{}
+	}
+}
+
+func (p *Pages) commit(ctx context.Context, b *book, batch []*join) {
+	var members []v1alpha1.Member
+	for _, j := range batch {
+		members = append(members, j.members...)
+	}
+	// Others wait for this write, so it must not end with the leader's own request.
+	writeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.timeout)
+	defer cancel()
+	storm, err := batch[0].ensure(writeCtx)
+	if err == nil {
+		if uid := string(storm.Object.UID); uid != b.uid {
+			b.uid, b.loaded = uid, false
 		}
-		var members []v1alpha1.Member
-		for _, j := range batch {
-			members = append(members, j.members...)
-		}
-		// Others wait for this write, so it must not end with the leader's own request.
-		writeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.timeout)
-		storm, err := batch[0].ensure(writeCtx)
-		if err == nil {
-			if uid := string(storm.Object.UID); uid != b.uid {
-				b.uid, b.loaded = uid, false
-			}
-			err = p.append(writeCtx, b, storm.Object, members)
-		}
-		cancel()
-		for _, j := range batch {
-			j.done <- joined{storm, err}
-			storm.Created = false
-		}
+		err = p.append(writeCtx, b, storm.Object, members)
+	}
+	for _, j := range batch {
+		j.done <- joined{storm, err}
+		storm.Created = false
 	}
 }
 
