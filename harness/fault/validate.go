@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/stormproof/stormproof/harness/internal/nearest"
 )
 
 // Kinds lists the kinds of faults of a target, nil for an unknown target.
@@ -144,27 +146,6 @@ func oneOf(field, got string, valid []string) *SpecError {
 	if got == "" {
 		return &SpecError{field, "it is missing", "write one of " + all}
 	}
-	nearest := slices.MinFunc(valid, func(a, b string) int { return distance(got, a) - distance(got, b) })
+	nearest := slices.MinFunc(valid, func(a, b string) int { return nearest.Distance(got, a) - nearest.Distance(got, b) })
 	return &SpecError{field, fmt.Sprintf("%q is unknown", got), fmt.Sprintf("did you mean %s? Valid: %s", nearest, all)}
-}
-
-// distance is the number of letters to add, drop or change to get from a to b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

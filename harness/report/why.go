@@ -24,6 +24,8 @@ type Why struct {
 	Position string `json:"position,omitempty"`
 	Waited   *Wait  `json:"waited,omitempty"`
 	Seed     int64  `json:"seed"`
+	// Case is the row of the scenario's table, "" where it has none.
+	Case string `json:"case,omitempty"`
 	// Round of Rounds in which it happened, from 1.
 	Round  int `json:"round,omitempty"`
 	Rounds int `json:"rounds,omitempty"`

@@ -21,6 +21,7 @@ func (s *Scenario) facts() []fact {
 	if w.Step != "" {
 		add("step", fmt.Sprintf("%s of %d: %s", w.Step, w.Steps, oneLine(w.StepName)))
 	}
+	add("case", w.Case)
 	add("at", w.Position)
 	add("check", w.Check)
 	add("because", w.Because)

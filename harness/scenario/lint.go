@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/stormproof/stormproof/harness/fault"
+	"github.com/stormproof/stormproof/harness/internal/nearest"
 	"github.com/stormproof/stormproof/harness/scenario/expr"
 )
 
@@ -39,8 +40,7 @@ type linter struct {
 }
 
 func (l *linter) add(field, message, suggestion string) {
-	line, col := l.locate(field)
-	l.problems = append(l.problems, Problem{File: l.scenario.File, Line: line, Col: col, Field: field, Message: message, Suggestion: suggestion})
+	l.problems = append(l.problems, l.scenario.place(field).problem(message, suggestion))
 }
 
 func (l *linter) whole() {
@@ -51,7 +51,7 @@ func (l *linter) whole() {
 	}
 	for i, k := range s.Kills {
 		if !contains(l.mutants, k) {
-			l.add(fmt.Sprintf("kills.%d", i), fmt.Sprintf("no seeded bug is called %q", k), didYouMean(k, l.mutants))
+			l.add(fmt.Sprintf("kills.%d", i), fmt.Sprintf("no seeded bug is called %q", k), nearest.Hint(k, l.mutants))
 		}
 	}
 	if s.Needs.RedisDown {
@@ -106,7 +106,7 @@ func (l *linter) steps(path string, steps []Step) {
 		case s.Fault != nil:
 			l.fault(at+".fault", s.Fault)
 		case s.Heal != nil && !l.faults[*s.Heal]:
-			l.add(at+".heal", fmt.Sprintf("no fault %q was armed before", *s.Heal), didYouMean(*s.Heal, sortedKeys(l.faults)))
+			l.add(at+".heal", fmt.Sprintf("no fault %q was armed before", *s.Heal), nearest.Hint(*s.Heal, sortedKeys(l.faults)))
 		case s.Redis != nil:
 			l.redis(at+".redis", s.Redis)
 		case s.Crash != nil:

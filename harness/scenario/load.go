@@ -2,6 +2,8 @@ package scenario
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -11,10 +13,7 @@ import (
 	"sync"
 
 	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 	"github.com/santhosh-tekuri/jsonschema/v6"
-	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 )
 
 // Problem is one thing wrong with a scenario file, told so that its author can mend it.
@@ -24,6 +23,9 @@ type Problem struct {
 	Field      string
 	Message    string
 	Suggestion string
+	// Chain lists, for a problem inside of a fragment, the use steps that led there:
+	// file:line, the nearest first.
+	Chain []string
 }
 
 // Error prints file:line:column, field, message and suggestion on one line.
@@ -35,6 +37,9 @@ func (p Problem) Error() string {
 	s += p.Message
 	if p.Suggestion != "" {
 		s += "; " + p.Suggestion
+	}
+	if len(p.Chain) > 0 {
+		s += " (used by " + strings.Join(p.Chain, ", used by ") + ")"
 	}
 	return s
 }
@@ -52,7 +57,7 @@ func (ps Problems) Error() string {
 }
 
 // Files returns the scenario files among the given files and folders, sorted. A folder's
-// SystemFile is none.
+// SystemFile is none, and neither is what lies in a folder called FragmentsDir.
 func Files(paths ...string) ([]string, error) {
 	var out []string
 	for _, p := range paths {
@@ -65,7 +70,10 @@ func Files(paths ...string) ([]string, error) {
 			continue
 		}
 		err = filepath.WalkDir(p, func(path string, d os.DirEntry, err error) error {
-			if err == nil && !d.IsDir() && (strings.HasSuffix(path, ".yaml") || strings.HasSuffix(path, ".yml")) && d.Name() != SystemFile {
+			switch {
+			case err == nil && d.IsDir() && d.Name() == FragmentsDir:
+				return filepath.SkipDir
+			case err == nil && !d.IsDir() && isYAML(path) && d.Name() != SystemFile:
 				out = append(out, path)
 			}
 			return err
@@ -87,35 +95,90 @@ func Load(path string) (*Scenario, error) {
 	return Parse(path, b)
 }
 
-// Parse reads a scenario from bytes; name stands in messages.
+// Parse reads a scenario from bytes; name stands in messages, and fragments are looked for
+// beside it. With cases, the scenario is that of the first one, and Variants are all.
 func Parse(name string, b []byte) (*Scenario, error) {
-	file, err := parser.ParseBytes(b, 0)
+	src, value, err := parseSource(name, b, "scenario")
 	if err != nil {
-		return nil, Problems{syntaxProblem(name, err)}
+		return nil, err
 	}
-	if len(file.Docs) != 1 || file.Docs[0].Body == nil {
-		return nil, Problems{{File: name, Line: 1, Col: 1, Message: "a scenario file holds exactly one YAML document", Suggestion: "type: stormproof new"}}
+	if looksLikeFragment(value) {
+		return nil, Problems{{File: name, Line: 1, Col: 1, Message: "this is a fragment, not a scenario",
+			Suggestion: "name a scenario that uses it, or keep it in a folder called " + FragmentsDir}}
 	}
-	var value any
-	if err := yaml.Unmarshal(b, &value); err != nil {
-		return nil, Problems{syntaxProblem(name, err)}
+	x := newExpander(src)
+	variants := x.variants(value)
+	var list []*Scenario
+	for _, v := range variants {
+		s, err := x.decode(v)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, s)
 	}
+	if len(x.problems) > 0 {
+		sortProblems(x.problems)
+		return nil, x.problems
+	}
+	first := list[0]
+	if first.Case != "" {
+		first.variants = list
+	}
+	first.unused, first.Sources = x.unused, append([]string{name}, x.all...)
+	return first, nil
+}
+
+// decode validates one variant and reads it into the types. Problems stay in the expander.
+func (x *expander) decode(v variant) (*Scenario, error) {
 	schema, err := compiledSchema()
 	if err != nil {
 		return nil, err
 	}
-	if err := schema.Validate(value); err != nil {
+	if err := schema.Validate(v.value); err != nil {
 		var invalid *jsonschema.ValidationError
 		if !errors.As(err, &invalid) {
-			return nil, fmt.Errorf("validating %s: %w", name, err)
+			return nil, fmt.Errorf("validating %s: %w", x.root.src.name, err)
 		}
-		return nil, schemaProblems(name, file, invalid)
+		for _, p := range schemaProblems(v.places, invalid) {
+			x.refuse(p)
+		}
+		return nil, nil
 	}
-	s := &Scenario{File: name}
-	if err := yaml.UnmarshalWithOptions(b, s, yaml.Strict()); err != nil {
-		return nil, Problems{syntaxProblem(name, err)}
+	top := v.value.(map[string]any)
+	x.checkRuntime(top, nil, top, v.places)
+	if len(x.problems) > 0 {
+		return nil, nil
+	}
+	s := &Scenario{File: x.root.src.name, Case: v.name, places: v.places}
+	if err := decodeValue(v.value, s); err != nil {
+		return nil, Problems{x.root.problem(oneLine(err), "see docs/reference.md for what each field may be")}
 	}
 	return s, s.resolveSystem()
+}
+
+// decodeValue reads a plain value into a type. JSON is YAML, and has one spelling for each value.
+func decodeValue(value, into any) error {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return err
+	}
+	return yaml.UnmarshalWithOptions(b.Bytes(), into, yaml.Strict())
+}
+
+// looksLikeFragment recognises a file that has nothing but what a fragment has.
+func looksLikeFragment(value any) bool {
+	top, ok := value.(map[string]any)
+	if !ok || top["steps"] == nil {
+		return false
+	}
+	for key := range top {
+		if key != "params" && key != "steps" {
+			return false
+		}
+	}
+	return true
 }
 
 var compiledSchema = sync.OnceValues(func() (*jsonschema.Schema, error) { return compileSchema("") })
@@ -141,20 +204,8 @@ func compileSchema(fragment string) (*jsonschema.Schema, error) {
 	return schema, nil
 }
 
-func syntaxProblem(name string, err error) Problem {
-	p := Problem{File: name, Line: 1, Col: 1, Message: err.Error()}
-	var ye yaml.Error
-	if errors.As(err, &ye) {
-		p.Message = ye.GetMessage()
-		if t := ye.GetToken(); t != nil {
-			p.Line, p.Col = t.Position.Line, t.Position.Column
-		}
-	}
-	return p
-}
-
 // schemaProblems turns the leaves of a validation error into problems with positions.
-func schemaProblems(name string, file *ast.File, err *jsonschema.ValidationError) Problems {
+func schemaProblems(ps *places, err *jsonschema.ValidationError) Problems {
 	var out Problems
 	var walk func(e *jsonschema.ValidationError)
 	walk = func(e *jsonschema.ValidationError) {
@@ -164,56 +215,17 @@ func schemaProblems(name string, file *ast.File, err *jsonschema.ValidationError
 			}
 			return
 		}
-		out = append(out, leafProblems(name, file, e)...)
+		out = append(out, leafProblems(ps, e)...)
 	}
 	walk(err)
-	sort.SliceStable(out, func(i, j int) bool { return out[i].Line < out[j].Line })
+	sortProblems(out)
 	return out
 }
 
-func leafProblems(name string, file *ast.File, e *jsonschema.ValidationError) Problems {
-	at := func(path []string) Problem {
-		line, col := position(file, path)
-		return Problem{File: name, Line: line, Col: col, Field: strings.Join(path, ".")}
-	}
-	switch k := e.ErrorKind.(type) {
-	case *kind.AdditionalProperties:
-		var out Problems
-		for _, prop := range k.Properties {
-			p := at(append(append([]string{}, e.InstanceLocation...), prop))
-			p.Message = fmt.Sprintf("there is no field %q here", prop)
-			p.Suggestion = didYouMean(prop, fieldsAt(e.SchemaURL))
-			out = append(out, p)
-		}
-		return out
-	case *kind.Required:
-		p := at(e.InstanceLocation)
-		p.Message = "missing " + strings.Join(k.Missing, ", ")
-		return Problems{p}
-	case *kind.Enum:
-		p := at(e.InstanceLocation)
-		var want []string
-		for _, w := range k.Want {
-			want = append(want, fmt.Sprint(w))
-		}
-		p.Message = fmt.Sprintf("%v is not one of %s", k.Got, strings.Join(want, ", "))
-		p.Suggestion = didYouMean(fmt.Sprint(k.Got), want)
-		return Problems{p}
-	case *kind.Pattern:
-		p := at(e.InstanceLocation)
-		p.Message = fmt.Sprintf("%q does not have the form %s", k.Got, k.Want)
-		if k.Want == durationPattern {
-			p.Message = fmt.Sprintf("%q is not a duration", k.Got)
-			p.Suggestion = "write for example 500ms, 2s or 4m59s"
-		}
-		return Problems{p}
-	case *kind.MaxProperties, *kind.MinProperties:
-		p := at(e.InstanceLocation)
-		p.Message = "exactly one of its fields must be set; start a new list item for each step"
-		return Problems{p}
-	default:
-		p := at(e.InstanceLocation)
-		p.Message = e.ErrorKind.LocalizedString(printer)
-		return Problems{p}
-	}
+// sortProblems orders them as a reader meets them, file by file.
+func sortProblems(ps Problems) {
+	sort.SliceStable(ps, func(i, j int) bool {
+		a, b := ps[i], ps[j]
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col)) < 0
+	})
 }

@@ -37,7 +37,7 @@ func TestAuthorsMistakesInALoadStep(t *testing.T) {
 	for name, c := range map[string]struct{ old, new, field, want string }{
 		"no end":               {", count: 3", "", "steps.0.load", "no end"},
 		"shares above one":     {"count: 3", "count: 3, profile: {duplicates: 0.7, resolves: 0.7}", "steps.0.load.profile", "1.4 together"},
-		"a share that is none": {"count: 3", "count: 3, profile: {duplicates: 2}", "steps.0.load.profile.duplicates", "maximum"},
+		"a share that is none": {"count: 3", "count: 3, profile: {duplicates: 2}", "steps.0.load.profile.duplicates", "write at most 1"},
 		"an unknown field":     {"count: 3", "count: 3, profile: {duplicate: 1}", "steps.0.load.profile.duplicate", "duplicates"},
 		"poisson without rate": {"count: 3", "count: 3, poisson: true", "steps.0.load", "needs a rate"},
 		"no percentile":        {"count: 3", "count: 3, answersWithin: {q99: 1s}", "steps.0.load.answersWithin.q99", "p99.9 or max"},

@@ -25,10 +25,10 @@ func Schema() ([]byte, error) {
 		}
 		def.MinProperties, def.MaxProperties = &one, &one
 	}
-	s.Definitions["Scenario"].Properties.Value("sinks").Items = &jsonschema.Schema{Type: "string", Pattern: "^[a-z][a-z0-9-]*$"}
-	s.Definitions["System"].Properties.Value("promises").Items = &jsonschema.Schema{Type: "string", Pattern: "^P[1-9]$"}
+	s.Definitions["Scenario"].Properties.Value("sinks").Items = &jsonschema.Schema{Type: "string", Pattern: namePattern}
+	s.Definitions["System"].Properties.Value("promises").Items = &jsonschema.Schema{Type: "string", Pattern: promisePattern}
 	promises := s.Definitions["Scenario"].Properties.Value("promises")
-	promises.Items = &jsonschema.Schema{Type: "string", Pattern: "^P[1-9]$"}
+	promises.Items = &jsonschema.Schema{Type: "string", Pattern: promisePattern}
 	b, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("writing the scenario schema: %w", err)

@@ -43,6 +43,10 @@ func (s *Step) Name() string {
 		return fmt.Sprintf("kill replica %d", max(1, s.Kill.Replica))
 	case s.Terminate != nil:
 		return fmt.Sprintf("terminate replica %d", max(1, s.Terminate.Replica))
+	case s.Use != nil:
+		return "use " + s.Use.Fragment
+	case s.Sequence != nil:
+		return fmt.Sprintf("sequence of %d steps", len(s.Sequence))
 	case s.Concurrently != nil:
 		return fmt.Sprintf("concurrently %d steps", len(s.Concurrently))
 	default:

@@ -10,10 +10,10 @@ import (
 	"sync"
 
 	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/parser"
 	"github.com/invopop/jsonschema"
 	validator "github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/stormproof/stormproof/harness/internal/nearest"
 	"github.com/stormproof/stormproof/harness/system"
 )
 
@@ -161,15 +161,11 @@ func readSystem(path string) (*System, error) {
 	if err != nil {
 		return nil, Problems{{File: path, Line: 1, Col: 1, Message: "there is no such file", Suggestion: "system: holds the description, or the path of a file relative to the scenario"}}
 	}
-	file, err := parser.ParseBytes(b, 0)
+	src, value, err := parseSource(path, b, "system")
 	if err != nil {
-		return nil, Problems{syntaxProblem(path, err)}
+		return nil, err
 	}
-	var value any
-	if err := yaml.Unmarshal(b, &value); err != nil {
-		return nil, Problems{syntaxProblem(path, err)}
-	}
-	if _, ok := value.(map[string]any); !ok || len(file.Docs) != 1 {
+	if _, ok := value.(map[string]any); !ok {
 		return nil, Problems{{File: path, Line: 1, Col: 1, Message: "a system file holds exactly one mapping", Suggestion: "write for example build: ./service"}}
 	}
 	schema, err := systemSchema()
@@ -181,11 +177,11 @@ func readSystem(path string) (*System, error) {
 		if !errors.As(err, &invalid) {
 			return nil, fmt.Errorf("validating %s: %w", path, err)
 		}
-		return nil, schemaProblems(path, file, invalid)
+		return nil, schemaProblems(&places{root: place{src: src}}, invalid)
 	}
 	s := &System{}
 	if err := yaml.UnmarshalWithOptions(b, s, yaml.Strict()); err != nil {
-		return nil, Problems{syntaxProblem(path, err)}
+		return nil, Problems{syntaxProblem(path, b, err)}
 	}
 	return s, nil
 }
@@ -219,7 +215,7 @@ func (l *linter) system() {
 		case isSink && !contains(s.Sinks, sink):
 			l.add("system", fmt.Sprintf("there is no sink %q", sink), fmt.Sprintf("write sinks: [%s] in the scenario", sink))
 		case !isSink && !contains(known, name):
-			l.add("system", fmt.Sprintf("there is no placeholder {{%s}}", name), didYouMean(name, known))
+			l.add("system", fmt.Sprintf("there is no placeholder {{%s}}", name), nearest.Hint(name, known))
 		}
 	}
 }
@@ -235,7 +231,7 @@ func (l *linter) catalogue() {
 		}
 	}
 	if !contains(names, s.Category) {
-		l.add("category", fmt.Sprintf("%q is no category of the gateway's catalogue", s.Category), didYouMean(s.Category, names))
+		l.add("category", fmt.Sprintf("%q is no category of the gateway's catalogue", s.Category), nearest.Hint(s.Category, names))
 	}
 	if len(s.Promises) == 0 {
 		l.add("promises", "missing", "name the promises that this scenario aims at, for example promises: [P1]")

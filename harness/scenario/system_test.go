@@ -49,10 +49,10 @@ func TestMistakesInASystemAreToldWhereTheyAre(t *testing.T) {
 		"a file that holds a path":            {"system: system.yaml\n", "other.yaml\n", "holds exactly one mapping"},
 		"nothing to start":                    {"system: {args: [x]}\n", "", "0 of build, program, command and url are given"},
 		"two things to start":                 {"system: {build: ., command: x}\n", "", "2 of build, program, command and url are given"},
-		"a placeholder that is not":           {"system: {command: x, args: ['{{lisen}}']}\n", "", `there is no placeholder {{lisen}}; did you mean "listen"?`},
+		"a placeholder that is not":           {"system: {command: x, args: ['{{lisen}}']}\n", "", `nothing is called {{lisen}}; did you mean {{listen}}?`},
 		"a sink that is not":                  {"sinks: [hock]\nsystem: {command: x, args: ['{{sink.hook}}']}\n", "", `there is no sink "hook"; write sinks: [hook] in the scenario`},
 		"settings of the gateway":             {"gateway: {a: 1}\nsystem: {command: x}\n", "", "these are settings of the gateway"},
-		"a promise that is not":               {"system: {command: x, promises: [P0]}\n", "", `"P0" does not have the form`},
+		"a promise that is not":               {"system: {command: x, promises: [P0]}\n", "", `"P0" is not a promise`},
 		"a category of the gateway's":         {"", "", `"my-service" is no category of the gateway's catalogue`},
 	} {
 		t.Run(name, func(t *testing.T) {

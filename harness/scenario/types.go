@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/invopop/jsonschema"
+	"github.com/stormproof/stormproof/harness/internal/nearest"
 )
 
 // Categories are the folders of the catalogue, in its order, each with its id prefix.
@@ -35,8 +36,62 @@ type Scenario struct {
 	Timeout Duration       `yaml:"timeout,omitempty" json:"timeout,omitempty" jsonschema_description:"Bound on one round, set-up and clean-up included. Default 60s."`
 	Steps   []Step         `yaml:"steps" json:"steps" jsonschema:"minItems=1" jsonschema_description:"What happens, in order."`
 
-	// File is where the scenario was loaded from.
-	File string `yaml:"-" json:"-"`
+	// Params and Cases are filled in when the file is loaded; nothing reads them later.
+	Params map[string]any   `yaml:"params,omitempty" json:"params,omitempty" jsonschema_description:"Values by name: {{n}} stands for the value of n anywhere in the file. A text that is nothing else takes the value with its type."`
+	Cases  []map[string]any `yaml:"cases,omitempty" json:"cases,omitempty" jsonschema:"minItems=1" jsonschema_description:"A table: each row has a name and overrides params. Every case runs in a fresh world of its own; the report counts the scenario once."`
+
+	// File is where the scenario was loaded from, Sources are all the files that it is made from.
+	File    string   `yaml:"-" json:"-"`
+	Sources []string `yaml:"-" json:"-"`
+	// Case is the name of the row that filled it in, "" without cases.
+	Case string `yaml:"-" json:"-"`
+
+	variants []*Scenario
+	places   *places
+	unused   Problems
+}
+
+// Variants are the scenario once for each of its cases, or itself where it has none.
+func (s *Scenario) Variants() []*Scenario {
+	if len(s.variants) == 0 {
+		return []*Scenario{s}
+	}
+	return s.variants
+}
+
+// Only is the scenario with one of its cases alone.
+func (s *Scenario) Only(name string) (*Scenario, error) {
+	var names []string
+	for _, v := range s.variants {
+		if v.Case == name {
+			only := *v
+			only.Sources, only.unused = s.Sources, s.unused
+			return &only, nil
+		}
+		names = append(names, v.Case)
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("%s has no cases, so none called %q: leave --case out", s.ID, name)
+	}
+	return nil, fmt.Errorf("%s has no case %q: %s", s.ID, name, nearest.Hint(name, names))
+}
+
+// Flatten lists the variants of scenarios: what is really run.
+func Flatten(list []*Scenario) []*Scenario {
+	var out []*Scenario
+	for _, s := range list {
+		out = append(out, s.Variants()...)
+	}
+	return out
+}
+
+// Walk visits steps and the steps inside of them, in the order of the file.
+func Walk(steps []Step, visit func(*Step)) {
+	for i := range steps {
+		visit(&steps[i])
+		Walk(steps[i].Concurrently, visit)
+		Walk(steps[i].Sequence, visit)
+	}
 }
 
 // Needs says what a scenario cannot do without.
@@ -73,8 +128,16 @@ type Step struct {
 	Crash        *Crash        `yaml:"crash,omitempty" json:"crash,omitempty"`
 	Kill         *Replica      `yaml:"kill,omitempty" json:"kill,omitempty" jsonschema_description:"SIGKILL for a replica; restart starts it again."`
 	Terminate    *Replica      `yaml:"terminate,omitempty" json:"terminate,omitempty" jsonschema_description:"Stop a replica in an orderly way (SIGTERM) and wait until it is gone."`
+	Use          *Use          `yaml:"use,omitempty" json:"use,omitempty" jsonschema_description:"Put the steps of a fragment here."`
+	Sequence     []Step        `yaml:"sequence,omitempty" json:"sequence,omitempty" jsonschema:"minItems=1" jsonschema_description:"Steps one after the other, as one branch of concurrently."`
 	Concurrently []Step        `yaml:"concurrently,omitempty" json:"concurrently,omitempty" jsonschema:"minItems=2" jsonschema_description:"Steps that run at the same time; the next step waits for all."`
 	Alertmanager *Alertmanager `yaml:"alertmanager,omitempty" json:"alertmanager,omitempty"`
+}
+
+// Use names a fragment. No loaded scenario has one: the fragment's steps are in its place.
+type Use struct {
+	Fragment string         `yaml:"fragment" json:"fragment" jsonschema_description:"Path of the fragment, relative to this file."`
+	With     map[string]any `yaml:"with,omitempty" json:"with,omitempty" jsonschema_description:"Values of the fragment's parameters. Ids inside are not renamed: a fragment that is used twice makes them from a parameter."`
 }
 
 // Alert is a template of one or more alerts.
@@ -247,8 +310,14 @@ func (d *Duration) UnmarshalYAML(b []byte) error {
 	return nil
 }
 
-// durationPattern is what a duration looks like.
-const durationPattern = `^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+// Patterns of texts, as the schema has them; a message knows each by its own words.
+const (
+	durationPattern = `^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+	idPattern       = `^[A-Z][A-Z0-9]{1,7}-[0-9]{2,3}$`
+	promisePattern  = `^P[1-9]$`
+	namePattern     = `^[a-z][a-z0-9-]*$`
+	pathPattern     = `^/`
+)
 
 // JSONSchema describes the text form to editors.
 func (Duration) JSONSchema() *jsonschema.Schema {

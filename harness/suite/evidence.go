@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/stormproof/stormproof/harness/report"
 )
@@ -55,13 +56,23 @@ func keep(reportDir, output, from string, run int, s *report.Scenario) error {
 	return nil
 }
 
-// lastRound is the folder of the last round that a scenario began, "" for none.
+// lastRound is the folder of the last round that a scenario began, "" for none. Names of cases
+// say nothing about their order, so the newest folder counts.
 func lastRound(dir string) string {
 	rounds, err := filepath.Glob(filepath.Join(dir, "round-*"))
 	if err != nil || len(rounds) == 0 {
 		return ""
 	}
-	slices.SortFunc(rounds, func(a, b string) int { return cmp.Or(len(a)-len(b), strings.Compare(a, b)) })
+	began := func(path string) time.Time {
+		info, err := os.Stat(filepath.Join(path, "history.jsonl"))
+		if err != nil {
+			return time.Time{}
+		}
+		return info.ModTime()
+	}
+	slices.SortFunc(rounds, func(a, b string) int {
+		return cmp.Or(began(a).Compare(began(b)), len(a)-len(b), strings.Compare(a, b))
+	})
 	return rounds[len(rounds)-1]
 }
 

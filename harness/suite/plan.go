@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/stormproof/stormproof/harness/scenario"
 )
 
 // Roles in which the executable can be started, by environment variable RoleVariable.
@@ -43,8 +45,27 @@ type Plan struct {
 	// "bin/stormproof run --redis process".
 	Replay string `json:"replay"`
 	Keep   bool   `json:"keep"`
+	// Case is the only case to run of each scenario, "" for all.
+	Case string `json:"case,omitempty"`
 	// Output is the folder of reports as it was typed; "" is "reports".
 	Output string `json:"output,omitempty"`
+}
+
+// Apply narrows a loaded scenario to what the plan asks for.
+func (p Plan) Apply(s *scenario.Scenario) (*scenario.Scenario, error) {
+	if p.Case != "" {
+		only, err := s.Only(p.Case)
+		if err != nil {
+			return nil, err
+		}
+		s = only
+	}
+	if p.System == "binary" {
+		for _, v := range s.Variants() {
+			v.Needs.System = p.System
+		}
+	}
+	return s, nil
 }
 
 func (p Plan) write() (string, error) {

@@ -106,8 +106,8 @@ func register(plan Plan, wiring Wiring) error {
 		if err != nil {
 			return err
 		}
-		if plan.System == "binary" {
-			s.Needs.System = plan.System
+		if s, err = plan.Apply(s); err != nil {
+			return err
 		}
 		ginkgo.It(s.ID+" "+s.Title, ginkgo.Label(s.Category, s.ID), func(ctx ginkgo.SpecContext) {
 			result := play.Run(ctx, host, s)

@@ -22,7 +22,7 @@ type common struct {
 	cluster, kubeconfig, redis string
 	redisTopology, system      string
 	categories, ids            []string
-	labelFilter                string
+	labelFilter, caseName      string
 	seed                       int64
 	procs, repeat              int
 	controllers                bool
@@ -47,6 +47,7 @@ func (c *common) runFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringSliceVar(&c.categories, "category", nil, "only these categories")
 	f.StringSliceVar(&c.ids, "id", nil, "only these scenario ids")
+	f.StringVar(&c.caseName, "case", "", "only this case of scenarios that have cases")
 	f.StringVar(&c.labelFilter, "label-filter", "", "only ids or categories that contain one of these words, separated by |")
 	f.Int64Var(&c.seed, "seed", 0, "seed of the order and of the traffic; 0 takes one from the clock and prints it")
 	f.IntVar(&c.procs, "procs", 0, "processes at once; 0: two for each CPU")
@@ -115,7 +116,27 @@ func (c *common) load(args []string) (selected []*scenario.Scenario, err error) 
 			selected = append(selected, s)
 		}
 	}
-	return selected, nil
+	return c.narrow(selected)
+}
+
+// narrow keeps of the scenarios the one case that is asked for.
+func (c *common) narrow(list []*scenario.Scenario) (out []*scenario.Scenario, err error) {
+	if c.caseName == "" {
+		return list, nil
+	}
+	var missed error
+	for _, s := range list {
+		only, err := s.Only(c.caseName)
+		if err != nil {
+			missed = err
+			continue
+		}
+		out = append(out, only)
+	}
+	if len(out) == 0 && missed != nil {
+		return nil, usageError{missed}
+	}
+	return out, nil
 }
 
 func (c *common) wants(s *scenario.Scenario) bool {

@@ -107,6 +107,8 @@ func printFailures(out io.Writer, r report.Report) {
 type session struct {
 	c    *common
 	list []*scenario.Scenario
+	// worlds are the list with every case on its own: what the environment must serve.
+	worlds []*scenario.Scenario
 	// root is the folder in which the program was started, dir the report's.
 	root, dir    string
 	started      time.Time
@@ -121,8 +123,8 @@ type session struct {
 
 // newSession brings up everything that the scenarios share.
 func newSession(cmd *cobra.Command, c *common, list []*scenario.Scenario) (*session, error) {
-	s := &session{c: c, list: list, started: time.Now(), progress: newProgress(cmd.OutOrStdout(), c.progress)}
-	c.controllers = c.controllers || slices.ContainsFunc(list, func(s *scenario.Scenario) bool { return s.Needs.Controllers })
+	s := &session{c: c, list: list, worlds: scenario.Flatten(list), started: time.Now(), progress: newProgress(cmd.OutOrStdout(), c.progress)}
+	c.controllers = c.controllers || slices.ContainsFunc(s.worlds, func(s *scenario.Scenario) bool { return s.Needs.Controllers })
 	var err error
 	if s.root, err = os.Getwd(); err != nil {
 		return nil, fmt.Errorf("finding this folder: %w", err)
@@ -151,12 +153,12 @@ func (s *session) find(cmd *cobra.Command) error {
 
 // tools gets the programs that the scenarios need besides.
 func (s *session) tools(cmd *cobra.Command) (err error) {
-	if needsAlertmanager(s.list) {
+	if needsAlertmanager(s.worlds) {
 		if s.alertmanager, err = binaries.Alertmanager(cmd.Context(), "", cmd.ErrOrStderr()); err != nil {
 			return environment.Unavailable("Alertmanager", err)
 		}
 	}
-	s.programs, err = programs(cmd, s.c.system, s.list, s.dir)
+	s.programs, err = programs(cmd, s.c.system, s.worlds, s.dir)
 	return err
 }
 
@@ -166,7 +168,7 @@ func (s *session) up(cmd *cobra.Command) (err error) {
 		return err
 	}
 	o := s.c.environment(cmd, s.dir)
-	if o.Redis == "auto" && !usesRedis(s.list) {
+	if o.Redis == "auto" && !usesRedis(s.worlds) {
 		o.Redis = environment.NoRedis
 	}
 	if s.env, err = environment.Up(cmd.Context(), o); err != nil {
@@ -181,14 +183,11 @@ func (s *session) up(cmd *cobra.Command) (err error) {
 }
 
 func needsAlertmanager(list []*scenario.Scenario) bool {
+	found := false
 	for _, s := range list {
-		for i := range s.Steps {
-			if s.Steps[i].Alertmanager != nil {
-				return true
-			}
-		}
+		scenario.Walk(s.Steps, func(step *scenario.Step) { found = found || step.Alertmanager != nil })
 	}
-	return false
+	return found
 }
 
 // close takes the environment down, even after an interrupt.
@@ -246,7 +245,7 @@ func (s *session) run(ctx context.Context, seed int64, procs int) (report.Run, e
 func (s *session) plan(n int) suite.Plan {
 	return suite.Plan{RunID: runID(s.started, n), Seed: s.c.seed, Environment: s.description,
 		Dir: filepath.Join(s.dir, "runs", strconv.Itoa(n)), Alertmanager: s.alertmanager, Keep: s.c.keep,
-		Root: s.root, Output: s.c.output, Replay: s.c.replay(), System: s.c.system, Programs: s.programs}
+		Root: s.root, Output: s.c.output, Replay: s.c.replay(), System: s.c.system, Programs: s.programs, Case: s.c.caseName}
 }
 
 // runID is short, because it is part of namespaces and keys, and unique on a machine.

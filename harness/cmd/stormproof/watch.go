@@ -112,8 +112,15 @@ func (w *watching) know(file string) error {
 	return nil
 }
 
-// sources are a scenario file and the files that it is made from.
-func sources(file string) []string { return []string{file} }
+// sources are a scenario file and the fragments that it is made from. Of one that cannot be
+// loaded only itself is known.
+func sources(file string) []string {
+	s, err := scenario.Load(file)
+	if err != nil {
+		return []string{file}
+	}
+	return s.Sources
+}
 
 // next waits for a save and returns the scenario files that it touches, none when the
 // context has ended.
@@ -159,8 +166,8 @@ func (w *watching) run(ctx context.Context, file string, saved time.Time, timed 
 	plan := w.session.plan(w.count)
 	w.host.RunID, w.host.Dir = plan.RunID, filepath.Join(plan.Dir, "scenarios")
 	for _, s := range list {
-		if plan.System == "binary" {
-			s.Needs.System = plan.System
+		if s, err = plan.Apply(s); err != nil {
+			return err
 		}
 		result := play.Run(ctx, w.host, s)
 		if ctx.Err() != nil {

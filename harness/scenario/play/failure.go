@@ -51,9 +51,11 @@ func IsFailure(err error) bool {
 	return errors.As(err, &f)
 }
 
-// stepError says in which step something went wrong. Steps inside of a concurrently make
-// one for each level.
+// stepError says in which step something went wrong. Steps inside of a concurrently or a
+// sequence make one for each level.
 type stepError struct {
+	// list is the field that holds the step: steps, concurrently or sequence.
+	list string
 	// index of the step in its list, from 0.
 	index int
 	name  string
@@ -147,21 +149,21 @@ func (w *world) blame(out *report.Scenario, err error, doing string, kind report
 // why takes an error apart for the page.
 func (w *world) why(err error, check string) *report.Why {
 	s := w.scenario
-	out := &report.Why{Check: check, Steps: len(s.Steps), Seed: w.host.Seed, Round: w.round, Rounds: max(1, s.Rounds)}
-	path := []string{"steps"}
+	out := &report.Why{Check: check, Steps: len(s.Steps), Seed: w.host.Seed, Case: s.Case, Round: w.round, Rounds: max(1, s.Rounds)}
+	var path []string
 	var at *stepError
 	for rest := err; errors.As(rest, &at); rest = at.err {
-		if len(path) > 1 {
-			path, out.Step = append(path, "concurrently"), out.Step+"."
+		if len(path) > 0 {
+			out.Step += "."
 		}
-		path = append(path, strconv.Itoa(at.index))
+		path = append(path, at.list, strconv.Itoa(at.index))
 		out.Step += strconv.Itoa(at.index + 1)
 		out.StepName = at.name
 		out.Check, _, _ = strings.Cut(at.err.Error(), "\n")
 	}
 	if out.Step != "" {
-		line, _ := s.Position(strings.Join(path, "."))
-		out.Position = fmt.Sprintf("%s:%d", shown(w.host.Root, s.File), line)
+		file, line, _ := s.Position(strings.Join(path, "."))
+		out.Position = fmt.Sprintf("%s:%d", shown(w.host.Root, file), line)
 	}
 	var f *failure
 	if errors.As(err, &f) {
@@ -206,6 +208,13 @@ func each(err error) []error {
 		var out []error
 		for _, e := range joined.Unwrap() {
 			out = append(out, each(e)...)
+		}
+		return out
+	}
+	if step, ok := err.(*stepError); ok { //nolint:errorlint // as above
+		var out []error
+		for _, e := range each(step.err) {
+			out = append(out, &stepError{step.list, step.index, step.name, e})
 		}
 		return out
 	}

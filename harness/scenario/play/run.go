@@ -23,16 +23,22 @@ const defaultTimeout = 60 * time.Second
 // cleanupTimeout is on top of it, so that a round that ran out of time is still tidied up.
 const cleanupTimeout = 45 * time.Second
 
-// Run carries out every round of a scenario and returns its outcome; it stops at the first
-// round that is not green. Run never panics over a scenario's behaviour and never retries.
+// Run carries out every round of every case of a scenario and returns its one outcome; it
+// stops at the first round that is not green. Run never panics over a scenario's behaviour and never retries.
 func Run(ctx context.Context, host *Host, s *scenario.Scenario) report.Scenario {
 	out := report.Scenario{ID: s.ID, Title: s.Title, Category: s.Category, File: s.File,
 		Status: report.Passed, Started: time.Now(), Promises: map[string]string{},
 		Steps: []report.Step{}, Faults: []report.Fault{}, Residue: []string{},
 		Replay: Replay(host.Replay, host.Seed, host.Root, s.File)}
 	begin := time.Now()
-	for round := 1; round <= max(1, s.Rounds) && out.Status == report.Passed; round++ {
-		runRound(ctx, host, s, round, &out)
+	for _, v := range s.Variants() {
+		for round := 1; round <= max(1, v.Rounds) && out.Status == report.Passed; round++ {
+			runRound(ctx, host, v, round, &out)
+		}
+		if out.Status != report.Passed {
+			out.Replay += caseFlag(v.Case)
+			break
+		}
 	}
 	out.DurationS = time.Since(begin).Seconds()
 	out.Signature = report.Signature(out.FirstCause)
@@ -42,6 +48,14 @@ func Run(ctx context.Context, host *Host, s *scenario.Scenario) report.Scenario 
 // Replay is the command that runs a file again with a seed, to be typed in root.
 func Replay(command string, seed int64, root, file string) string {
 	return fmt.Sprintf("%s --seed %d %s", cmp.Or(command, "bin/stormproof run"), seed, shown(root, file))
+}
+
+// caseFlag narrows a replay to one case.
+func caseFlag(name string) string {
+	if name == "" {
+		return ""
+	}
+	return " --case " + name
 }
 
 // shown is a path as a person in root would type it.
@@ -73,11 +87,13 @@ func runRound(ctx context.Context, host *Host, s *scenario.Scenario, round int, 
 	err = w.steps(roundCtx, s, out)
 	cleanCtx, cancelClean := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancelClean()
-	w.blame(out, err, "", report.HarnessError)
+	for _, e := range each(err) {
+		w.blame(out, e, "", report.HarnessError)
+	}
 	for _, e := range each(w.finish(cleanCtx, err, out)) {
 		w.blame(out, e, "cleaning up after "+s.ID, report.HarnessError)
 	}
-	w.decide(out, round)
+	w.decide(out)
 }
 
 // steps runs the steps in order and stops at the first that fails.
@@ -88,18 +104,26 @@ func (w *world) steps(ctx context.Context, s *scenario.Scenario, out *report.Sce
 		w.history.SetStep(i)
 		start := time.Since(begin)
 		err := w.do(ctx, &s.Steps[i])
-		step := report.Step{Name: s.Steps[i].Name(), StartMS: ms(start), DurationMS: ms(time.Since(begin) - start), Failed: err != nil}
+		step := report.Step{Name: w.stepName(&s.Steps[i]), StartMS: ms(start), DurationMS: ms(time.Since(begin) - start), Failed: err != nil}
 		out.Steps = append(out.Steps, step)
 		if err != nil {
-			return &stepError{i, step.Name, err}
+			return &stepError{"steps", i, step.Name, err}
 		}
 	}
 	w.history.SetStep(-1)
 	return w.healAll(ctx)
 }
 
+// stepName says which case a step belongs to, where there are several.
+func (w *world) stepName(s *scenario.Step) string {
+	if w.scenario.Case == "" {
+		return s.Name()
+	}
+	return w.scenario.Case + ": " + s.Name()
+}
+
 // decide lets the judge speak and copies its verdict and the timeline into the outcome.
-func (w *world) decide(out *report.Scenario, round int) {
+func (w *world) decide(out *report.Scenario) {
 	path := filepath.Join(w.dir, "history.jsonl")
 	events, err := history.Read(path)
 	if err != nil {
@@ -108,7 +132,7 @@ func (w *world) decide(out *report.Scenario, round int) {
 	}
 	verdict := judge.Judge(events)
 	for name, finding := range verdict.Promises {
-		if old := out.Promises[name]; round == 1 || old == string(judge.Pass) {
+		if old, told := out.Promises[name]; !told || old == string(judge.Pass) {
 			out.Promises[name] = string(finding.Outcome)
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"runtime/debug"
 	"strings"
+	"sync"
 
-	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -64,21 +64,40 @@ func (w *world) do(ctx context.Context, s *scenario.Step) (err error) {
 	case s.Terminate != nil:
 		return w.terminate(ctx, max(1, s.Terminate.Replica))
 	case s.Concurrently != nil:
-		group, groupCtx := errgroup.WithContext(ctx)
-		for i := range s.Concurrently {
-			group.Go(func() error {
-				if err := w.do(groupCtx, &s.Concurrently[i]); err != nil {
-					return &stepError{i, s.Concurrently[i].Name(), err}
-				}
-				return nil
-			})
-		}
-		return group.Wait()
+		return w.concurrently(ctx, s.Concurrently)
+	case s.Sequence != nil:
+		return w.sequence(ctx, s.Sequence)
 	case s.Alertmanager != nil:
 		return w.doAlertmanager(ctx, s.Alertmanager)
 	default:
 		return errors.New("the step is empty")
 	}
+}
+
+// concurrently does steps at the same time. It waits for all, so that every failure is told:
+// one that fails does not stop the others.
+func (w *world) concurrently(ctx context.Context, steps []scenario.Step) error {
+	errs := make([]error, len(steps))
+	var group sync.WaitGroup
+	for i := range steps {
+		group.Go(func() {
+			if err := w.do(ctx, &steps[i]); err != nil {
+				errs[i] = &stepError{"concurrently", i, steps[i].Name(), err}
+			}
+		})
+	}
+	group.Wait()
+	return errors.Join(errs...)
+}
+
+// sequence does steps one after the other and stops at the first that fails.
+func (w *world) sequence(ctx context.Context, steps []scenario.Step) error {
+	for i := range steps {
+		if err := w.do(ctx, &steps[i]); err != nil {
+			return &stepError{"sequence", i, steps[i].Name(), err}
+		}
+	}
+	return nil
 }
 
 // chosen reads the RemediationRequests that an expression over `it` picks.

@@ -103,9 +103,10 @@ type world struct {
 
 // newWorld builds everything that a round needs; on error it has taken down what stood.
 func newWorld(ctx context.Context, host *Host, s *scenario.Scenario, round int) (w *world, err error) {
-	slug := strings.ToLower(s.ID) + "-" + strconv.Itoa(round)
+	name := worldName(s.Case, round)
+	slug := strings.ToLower(s.ID) + "-" + name
 	w = &world{host: host, scenario: s, round: round, began: time.Now(), base: time.Now().UTC().Truncate(time.Millisecond),
-		dir:     filepath.Join(host.Dir, s.ID, "round-"+strconv.Itoa(round)),
+		dir:     filepath.Join(host.Dir, s.ID, "round-"+name),
 		prefix:  "sp:" + host.RunID + ":" + slug + ":",
 		http:    &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}},
 		answers: newAnswers(), kubeCalls: newCounter(), faults: newArmedFaults(), replicas: &replicas{}}
@@ -143,6 +144,14 @@ func newWorld(ctx context.Context, host *Host, s *scenario.Scenario, round int) 
 		return w, err
 	}
 	return w, w.startSystem(ctx)
+}
+
+// worldName tells the worlds of one scenario apart: 2, or ten-2 in the case ten.
+func worldName(caseName string, round int) string {
+	if caseName == "" {
+		return strconv.Itoa(round)
+	}
+	return caseName + "-" + strconv.Itoa(round)
 }
 
 // now is the scenario's clock. It never runs backwards, even if the machine's is set.
