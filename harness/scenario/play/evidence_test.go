@@ -83,8 +83,8 @@ func TestTheRecordOfRequestsIsBounded(t *testing.T) {
 func TestTheFirstCauseIsShownAndTheRestIsCounted(t *testing.T) {
 	w := &world{host: &Host{Seed: 7}, scenario: &scenario.Scenario{ID: "STO-90", File: "nowhere.yaml", Steps: make([]scenario.Step, 3)}, round: 1}
 	out := &report.Scenario{Status: report.Passed}
-	inner := &stepError{1, "send b", &failure{text: "answers", diff: "-1\n+2", because: "so"}}
-	w.blame(out, &stepError{2, "concurrently 2 steps", inner}, "", report.HarnessError)
+	inner := &stepError{"concurrently", 1, "send b", &failure{text: "answers", diff: "-1\n+2", because: "so"}}
+	w.blame(out, &stepError{"steps", 2, "concurrently 2 steps", inner}, "", report.HarnessError)
 	w.blame(out, failf("left over"), "cleaning up after STO-90", report.HarnessError)
 	why := out.Why
 	if out.Status != report.Failed || why.Step != "3.2" || why.StepName != "send b" || why.Check != "answers" || why.Diff == "" || why.Because != "so" {
