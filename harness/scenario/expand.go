@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/stormproof/stormproof/harness/internal/nearest"
 )
 
 // expander turns what an author wrote into what is run: parameters are filled in, cases
@@ -50,6 +52,9 @@ func (x *expander) variants(value any) []variant {
 	params, _ := top["params"].(map[string]any)
 	x.checkParams(params, x.root.at("params"))
 	rows := x.rows(top, params)
+	if len(x.problems) > 0 {
+		return nil // what follows from them would only confuse
+	}
 	used := map[string]bool{}
 	var out []variant
 	for _, row := range rows {
@@ -158,12 +163,16 @@ func (x *expander) rows(top, params map[string]any) []row {
 	for i, item := range list {
 		here := at.at(strconv.Itoa(i))
 		line, ok := item.(map[string]any)
-		name, named := line["name"].(string)
+		name, isText := line["name"].(string)
+		given, named := line["name"]
 		switch {
 		case !ok:
 			continue
+		case named && !isText:
+			x.refuse(here.at("name").problem(fmt.Sprintf("a case's name is a text, and %v is %s", given, kindOf(given)), fmt.Sprintf("write name: \"%v\"", given)))
+			continue
 		case !named:
-			x.refuse(here.problem("a case without a name", fmt.Sprintf("add name: case%d, or a better one in quotes; it appears in the report", i+1)))
+			x.refuse(here.problem("a case without a name", fmt.Sprintf("add name: case%d, or a better one; it appears in the report", i+1)))
 			continue
 		case !caseName.MatchString(name):
 			x.refuse(here.at("name").problem(fmt.Sprintf("%q cannot be a case's name", name), "use up to 20 small letters, digits and dashes: it becomes part of namespaces and folders"))
@@ -257,16 +266,23 @@ func (x *expander) checkRuntime(v any, path []string, top map[string]any, ps *pl
 
 func (x *expander) checkOne(name string, at place, top map[string]any) {
 	needs, _ := top["needs"].(map[string]any)
-	sinks, _ := top["sinks"].([]any)
-	if sink, is := strings.CutPrefix(name, "sink."); is && !slices.Contains(sinks, any(sink)) {
-		x.refuse(at.problem(fmt.Sprintf("there is no sink %q", sink), fmt.Sprintf("write sinks: [%s]", sink)))
+	var sinks []string
+	if list, ok := top["sinks"].([]any); ok {
+		for _, sink := range list {
+			sinks = append(sinks, fmt.Sprint(sink))
+		}
+	}
+	if sink, is := strings.CutPrefix(name, "sink."); is && !slices.Contains(sinks, sink) {
+		x.refuse(at.problem(fmt.Sprintf("there is no sink %q", sink), orElse(nearest.Hint(sink, sinks), fmt.Sprintf("write sinks: [%s]", sink))))
 	}
 	if !numberedNamespace.MatchString(name) {
 		return
 	}
-	have, n := 1, strings.TrimPrefix(name, "ns")
-	fmt.Sscan(fmt.Sprint(needs["namespaces"]), &have) //nolint:errcheck // absent: one
-	if want, err := strconv.Atoi(n); err == nil && want > have {
-		x.refuse(at.problem(fmt.Sprintf("there is no {{%s}}: the scenario has %d namespace(s)", name, have), fmt.Sprintf("write needs: {namespaces: %s}", n)))
+	have := 1
+	if n, err := strconv.Atoi(fmt.Sprint(needs["namespaces"])); err == nil {
+		have = n
+	}
+	if want, err := strconv.Atoi(strings.TrimPrefix(name, "ns")); err == nil && want > have {
+		x.refuse(at.problem(fmt.Sprintf("there is no {{%s}}: needs.namespaces is %d", name, have), fmt.Sprintf("write needs: {namespaces: %d}", want)))
 	}
 }

@@ -95,7 +95,7 @@ func (x *expander) fragment(path string, here place) *fragment {
 	if errors.Is(err, fs.ErrNotExist) {
 		suggestion := "the path counts from the folder of this file"
 		if near := nearest.Word(filepath.Base(path), yamlFiles(filepath.Dir(path))); near != "" {
-			suggestion = fmt.Sprintf("did you mean %q? %s", near, suggestion)
+			suggestion = fmt.Sprintf("did you mean %q? The path counts from the folder of this file", near)
 		}
 		x.refuse(here.problem("there is no file "+path, suggestion))
 		return nil

@@ -2,182 +2,134 @@ package scenario
 
 import (
 	"fmt"
-	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
-	"github.com/stormproof/stormproof/harness/fault"
-	"github.com/stormproof/stormproof/harness/internal/nearest"
 	"github.com/stormproof/stormproof/harness/scenario/expr"
 )
 
-// Lint checks what the schema cannot: expressions compile, faults exist, ids are unique,
-// and every scenario checks something. mutants are the names of the known seeded bugs.
+// Rule is one thing that lint looks for.
+type Rule struct {
+	Name string
+	// Doc says what must hold, and why where that is not plain.
+	Doc   string
+	check func(*linter)
+}
+
+// Rules in the order in which they are looked at. What the schema sees is not among them.
+func Rules() []Rule { return slices.Clone(rules) }
+
+var rules = []Rule{
+	{"unique-id", "An id is used by one scenario only, over all files.", (*linter).uniqueID},
+	{"file-name", "The file's name begins with the id, so that one leads to the other.", (*linter).fileName},
+	{"schema-line", "The schema that the first line names for editors is there.", (*linter).schemaLine},
+	{"system", "The gateway's scenarios have a category with its prefix, and promises. A system of one's own says where it comes from, once, and that is there.", (*linter).system},
+	{"kills", "A seeded bug that is named exists.", (*linter).kills},
+	{"unused-param", "Every parameter and every column of `cases` is used.", (*linter).unusedParams},
+	{"step-ids", "Each send, storm and load has an id of its own: answers of two steps are never mixed.", (*linter).stepIDs},
+	{"fault-ids", "Each fault and crash has an id of its own.", (*linter).faultIDs},
+	{"fault-kind", "A fault's kind exists for its target, and its settings fit.", (*linter).faultKinds},
+	{"fault-traffic", "Something follows a fault that can meet it before it is healed: a fault without traffic tests nothing.", (*linter).faultTraffic},
+	{"heal", "What is healed was armed before.", (*linter).heals},
+	{"redis-needs", "What is asked of Redis goes together, and a step that reaches a whole server has its own.", (*linter).redisRules},
+	{"replica", "A replica that is named exists, and one that is killed is a program.", (*linter).replicas},
+	{"possible", "The system can do what a step demands of it.", (*linter).possible},
+	{"load", "A load's profile and arrival make sense.", (*linter).loads},
+	{"expression", "Expressions compile and yield true or false.", (*linter).expressions},
+	{"variables", "`it` is known in `where`, and only there; sinks, objects and Redis nodes are known where the scenario has them.", (*linter).variables},
+	{"answers-of", "`answers.X` names a step that sends, and that comes before.", (*linter).answersOf},
+	{"faults-of", "`faults.X` names a fault that is armed before.", (*linter).faultsOf},
+	{"cannot-fail", "No assertion is true whatever happens: `true`, `x == x`, `size() >= 0`, `all(r, true)`, and what folds to them.", (*linter).cannotFail},
+	{"waits-for-nothing", "What `eventually` and `consistently` look at can change: the expression reads a variable.", (*linter).waitsForNothing},
+	{"empty-demand", "`answers` and `verdicts` that are there say something.", (*linter).emptyDemands},
+	{"no-check", "Something is checked.", (*linter).checked},
+	{"no-time", "`within`, `for` and `advance` are longer than nothing.", (*linter).noTime},
+	{"timeout", "`consistently` and `load` end before the scenario's timeout.", (*linter).longerThanTimeout},
+	{"unreachable", "Every step can be reached: nothing before it must fail or outlast the timeout.", (*linter).unreachable},
+}
+
+// Lint checks what the schema cannot. mutants are the names of the known seeded bugs.
 func Lint(list []*Scenario, mutants []string) Problems {
 	var out Problems
-	seen := map[string]string{}
+	taken := map[string]string{}
 	for _, s := range list {
-		l := &linter{scenario: s, mutants: mutants, faults: map[string]bool{}}
-		if first, dup := seen[s.ID]; dup {
-			l.add("id", fmt.Sprintf("%s is taken by %s", s.ID, first), "ids are unique over the catalogue")
+		for _, v := range s.Variants() {
+			l := &linter{scenario: v, all: s, mutants: mutants, taken: taken, compiled: map[string]*expr.Expression{}}
+			l.collect("steps", v.Steps, nil)
+			for _, r := range rules {
+				r.check(l)
+			}
+			for _, p := range l.problems {
+				// Every case would say it again.
+				if !slices.ContainsFunc(out, p.same) {
+					out = append(out, p)
+				}
+			}
 		}
-		seen[s.ID] = s.File
-		l.whole()
-		l.steps("steps", s.Steps)
-		out = append(out, l.problems...)
+		taken[s.ID] = s.File
 	}
 	sort.SliceStable(out, func(i, j int) bool { return out[i].File < out[j].File })
 	return out
 }
 
-// linter collects the problems of one scenario.
+// linter collects the problems of one variant of a scenario.
 type linter struct {
 	scenario *Scenario
-	mutants  []string
-	faults   map[string]bool
+	// all is the scenario with its cases.
+	all     *Scenario
+	mutants []string
+	// taken maps ids to the files that have them.
+	taken    map[string]string
+	steps    []visited
+	compiled map[string]*expr.Expression
 	problems Problems
-	checks   int
 }
 
 func (l *linter) add(field, message, suggestion string) {
 	l.problems = append(l.problems, l.scenario.place(field).problem(message, suggestion))
 }
 
-func (l *linter) whole() {
-	s := l.scenario
-	l.system()
-	if base := strings.ToLower(s.ID); !strings.HasPrefix(strings.ToLower(filepath.Base(s.File)), base) {
-		l.add("id", "the file's name must begin with the id", "rename it to "+base+"-....yaml")
-	}
-	for i, k := range s.Kills {
-		if !contains(l.mutants, k) {
-			l.add(fmt.Sprintf("kills.%d", i), fmt.Sprintf("no seeded bug is called %q", k), nearest.Hint(k, l.mutants))
-		}
-	}
-	if s.Needs.RedisDown {
-		l.faults["redis-down"] = true
-	}
-	l.redisNeeds()
-	l.checks = 0
-	defer func() {
-		if l.countChecks(s.Steps) == 0 {
-			l.add("steps", "nothing is checked", "add answers, verdicts or a step expect, eventually or consistently")
-		}
-	}()
+// visited is a step with its path, in the order of the file.
+type visited struct {
+	*Step
+	path string
+	n    int
+	// branches are the branches of concurrently that it is in, by the path of each.
+	branches map[string]int
 }
 
-// countChecks counts the steps that can turn the scenario red.
-func (l *linter) countChecks(steps []Step) int {
-	n := 0
+// collect lists steps and the steps inside of them.
+func (l *linter) collect(path string, steps []Step, branches map[string]int) {
 	for i := range steps {
-		s := &steps[i]
-		switch {
-		case s.Expect != nil, s.Eventually != nil, s.Consistently != nil:
-			n++
-		case s.Send != nil && (s.Send.Answers != nil || s.Send.Verdicts != nil):
-			n++
-		case s.Storm != nil && (s.Storm.Answers != nil || s.Storm.Verdicts != nil):
-			n++
-		case s.Load != nil && (s.Load.Answers != nil || s.Load.Verdicts != nil || s.Load.AnswersWithin != nil):
-			n++
+		at := fmt.Sprintf("%s.%d", path, i)
+		inner := map[string]int{}
+		for k, v := range branches {
+			inner[k] = v
 		}
-		n += l.countChecks(s.Concurrently)
-	}
-	return n
-}
-
-func (l *linter) steps(path string, steps []Step) {
-	for i := range steps {
-		s, at := &steps[i], fmt.Sprintf("%s.%d", path, i)
-		l.systemStep(at, s)
-		switch {
-		case s.Expect != nil:
-			l.expression(at+".expect.that", s.Expect.That)
-		case s.Eventually != nil:
-			l.expression(at+".eventually.that", s.Eventually.That)
-		case s.Consistently != nil:
-			l.expression(at+".consistently.that", s.Consistently.That)
-		case s.Phase != nil && s.Phase.Where != "":
-			l.expression(at+".phase.where", s.Phase.Where)
-		case s.Delete != nil && s.Delete.Where != "":
-			l.expression(at+".delete.where", s.Delete.Where)
-		case s.Load != nil:
-			l.load(at+".load", s.Load)
-		case s.Fault != nil:
-			l.fault(at+".fault", s.Fault)
-		case s.Heal != nil && !l.faults[*s.Heal]:
-			l.add(at+".heal", fmt.Sprintf("no fault %q was armed before", *s.Heal), nearest.Hint(*s.Heal, sortedKeys(l.faults)))
-		case s.Redis != nil:
-			l.redis(at+".redis", s.Redis)
-		case s.Crash != nil:
-			l.crash(at+".crash", s.Crash)
-		case s.Kill != nil, s.Terminate != nil, s.Restart != nil:
-			l.replica(at, s)
-		case s.Concurrently != nil:
-			l.steps(at+".concurrently", s.Concurrently)
+		if strings.HasSuffix(path, ".concurrently") {
+			inner[path] = i
 		}
+		l.steps = append(l.steps, visited{&steps[i], at, len(l.steps), inner})
+		l.collect(at+".concurrently", steps[i].Concurrently, inner)
+		l.collect(at+".sequence", steps[i].Sequence, inner)
 	}
 }
 
-func (l *linter) expression(field, source string) {
-	if _, err := expr.Compile(source); err != nil {
-		l.add(field, strings.TrimSpace(err.Error()), "variables: "+strings.Join(sortedKeys(expr.Variables), ", "))
-	}
-}
-
-func (l *linter) fault(field string, f *Fault) {
-	if l.faults[f.ID] {
-		l.add(field+".id", fmt.Sprintf("fault id %q is used twice", f.ID), "")
-	}
-	l.faults[f.ID] = true
-	if f.Target == "redis" && !l.scenario.Needs.proxied() {
-		l.add(field+".target", "no fault reaches these servers: clients go to each node directly, or speak TLS",
-			"use a redis step, or needs without topology and tls")
-	}
-	if err := fault.Validate(f.Spec()); err != nil {
-		l.add(field, err.Error(), "")
-	}
-}
-
-// crash checks a crash point as far as it can be known: its id, its replica, and that the
-// system is a process that can die alone.
-func (l *linter) crash(field string, c *Crash) {
-	if l.faults[c.Name()] {
-		l.add(field+".id", fmt.Sprintf("fault id %q is used twice", c.Name()), "give this one an id of its own")
-	}
-	l.faults[c.Name()] = true
-	l.replica(strings.TrimSuffix(field, ".crash"), &Step{Crash: c})
-}
-
-func (l *linter) replica(at string, s *Step) {
-	var n int
-	var field string
-	switch {
-	case s.Crash != nil:
-		n, field = s.Crash.Replica, "crash"
-	case s.Kill != nil:
-		n, field = s.Kill.Replica, "kill"
-	case s.Terminate != nil:
-		n, field = s.Terminate.Replica, "terminate"
-	default:
-		n, field = s.Restart.Replica, "restart"
-	}
-	if have := max(1, l.scenario.Needs.Replicas); n > have {
-		l.add(at+"."+field+".replica", fmt.Sprintf("there is no replica %d, only %d", n, have), fmt.Sprintf("write needs: {replicas: %d}", n))
-	}
-	if what := s.needsProgram(); what != "" && l.scenario.System == nil && l.scenario.Needs.System != "binary" {
-		l.add(at+"."+field, what+" would end the harness itself where the gateway runs in its process", "write needs: {system: binary}")
-	}
-}
-
-func contains(list []string, x string) bool {
-	for _, v := range list {
-		if v == x {
+// overlaps says that two steps run at the same time, in branches of one concurrently.
+func (v visited) overlaps(other visited) bool {
+	for group, branch := range v.branches {
+		if b, both := other.branches[group]; both && b != branch {
 			return true
 		}
 	}
 	return false
 }
+
+// sees says that a step may meet what another one has done.
+func (v visited) sees(other visited) bool { return other.n < v.n || v.overlaps(other) }
+
+func contains(list []string, x string) bool { return slices.Contains(list, x) }
 
 func sortedKeys[V any](m map[string]V) []string {
 	out := make([]string, 0, len(m))

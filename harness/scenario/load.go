@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -140,7 +141,11 @@ func (x *expander) decode(v variant) (*Scenario, error) {
 			return nil, fmt.Errorf("validating %s: %w", x.root.src.name, err)
 		}
 		for _, p := range schemaProblems(v.places, invalid) {
-			x.refuse(p)
+			// A placeholder that could not be filled in is told already.
+			told := func(q Problem) bool { return q.File == p.File && q.Line == p.Line && q.Col == p.Col }
+			if !slices.ContainsFunc(x.problems, told) {
+				x.refuse(p)
+			}
 		}
 		return nil, nil
 	}
@@ -185,7 +190,11 @@ var compiledSchema = sync.OnceValues(func() (*jsonschema.Schema, error) { return
 
 // compileSchema compiles the schema, or the part of it at a fragment such as #/$defs/System.
 func compileSchema(fragment string) (*jsonschema.Schema, error) {
-	b, err := Schema()
+	strict, err := reflectSchema(&Scenario{}, SchemaID, "Stormproof scenario")
+	if err != nil {
+		return nil, err
+	}
+	b, err := encode(strict)
 	if err != nil {
 		return nil, err
 	}
@@ -207,17 +216,16 @@ func compileSchema(fragment string) (*jsonschema.Schema, error) {
 // schemaProblems turns the leaves of a validation error into problems with positions.
 func schemaProblems(ps *places, err *jsonschema.ValidationError) Problems {
 	var out Problems
-	var walk func(e *jsonschema.ValidationError)
-	walk = func(e *jsonschema.ValidationError) {
-		if len(e.Causes) > 0 {
-			for _, c := range e.Causes {
-				walk(c)
-			}
-			return
+	var walk func(e, parent *jsonschema.ValidationError)
+	walk = func(e, parent *jsonschema.ValidationError) {
+		for _, c := range e.Causes {
+			walk(c, e)
 		}
-		out = append(out, leafProblems(ps, e)...)
+		if len(e.Causes) == 0 && !isTypo(e, parent) {
+			out = append(out, leafProblems(ps, e)...)
+		}
 	}
-	walk(err)
+	walk(err, err)
 	sortProblems(out)
 	return out
 }

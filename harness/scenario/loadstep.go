@@ -37,18 +37,35 @@ func (l *LoadStep) loop() string {
 	return fmt.Sprintf("%d connections", max(1, l.Connections))
 }
 
+func (l *linter) loads() {
+	for _, v := range l.steps {
+		if v.Load != nil {
+			l.load(v.path+".load", v.Load)
+		}
+	}
+}
+
 func (l *linter) load(field string, s *LoadStep) {
 	if err := s.Profile.Validate(); err != nil {
-		l.add(field+".profile", oneLine(err), "")
+		l.addError(field+".profile", err, "see Load in TESTING.md")
 	}
 	if err := s.Arrival().Validate(); err != nil {
-		l.add(field, oneLine(err), "")
+		l.addError(field, err, "give it a rate or connections, and an end: count or for")
 	}
 	for _, name := range sortedKeys(s.AnswersWithin) {
 		if _, err := traffic.Percentile(name); err != nil {
-			l.add(field+".answersWithin."+name, err.Error(), "")
+			l.addError(field+".answersWithin."+name, err, "write for example answersWithin: {p99: 500ms, max: 2s}")
 		}
 	}
+}
+
+// addError adds a problem for an error, which may say itself what to type instead.
+func (l *linter) addError(field string, err error, suggestion string) {
+	message, own, says := strings.Cut(oneLine(err), "; ")
+	if says {
+		suggestion = own
+	}
+	l.add(field, message, suggestion)
 }
 
 // oneLine is an error that joins several, on one line.

@@ -14,6 +14,15 @@ func (n Needs) sharded() string {
 	return n.Topology
 }
 
+func (l *linter) redisRules() {
+	l.redisNeeds()
+	for _, v := range l.steps {
+		if v.Redis != nil {
+			l.redis(v.path+".redis", v.Redis)
+		}
+	}
+}
+
 // redisNeeds checks that what is asked of Redis goes together.
 func (l *linter) redisNeeds() {
 	n := l.scenario.Needs

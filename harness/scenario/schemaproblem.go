@@ -51,7 +51,7 @@ func leafProblems(ps *places, e *jsonschema.ValidationError) Problems {
 		}
 		return one("exactly one of its fields must be set", "write one of "+strings.Join(fieldsAt(e.SchemaURL), ", "))
 	case *kind.Type:
-		return one(typeMessage(k, field))
+		return one(typeMessage(k, e, field))
 	case *kind.MinItems:
 		return one(fmt.Sprintf("the list has %s", items(k.Got)), fmt.Sprintf("write at least %d", k.Want))
 	case *kind.MinLength:
@@ -83,7 +83,7 @@ func patternMessage(got, want string) (what, instead string) {
 	case idPattern:
 		return fmt.Sprintf("%q is not an id", got), "write the category's prefix and a number, for example STO-31"
 	case promisePattern:
-		return fmt.Sprintf("%q is not a promise", got), "write P1 to P9; docs/reference.md lists them"
+		return fmt.Sprintf("%q is not a promise", got), "write P1 to P9; README.md lists them"
 	case namePattern:
 		return fmt.Sprintf("%q is not a name", got), "use small letters, digits and dashes, a letter first"
 	case pathPattern:
@@ -93,18 +93,45 @@ func patternMessage(got, want string) (what, instead string) {
 	}
 }
 
-func typeMessage(k *kind.Type, field string) (what, instead string) {
-	name := func(t string) string {
-		return map[string]string{"object": "a mapping", "array": "a list", "string": "a text", "integer": "a whole number",
-			"number": "a number", "boolean": "true or false", "null": "empty"}[t]
-	}
+// typeMessage says what a value is and what it must be.
+func typeMessage(k *kind.Type, e *jsonschema.ValidationError, field string) (what, instead string) {
+	names := map[string]string{"object": "a mapping", "array": "a list", "string": "a text", "integer": "a whole number",
+		"number": "a number", "boolean": "true or false", "null": "empty"}
 	var want []string
 	for _, t := range k.Want {
-		want = append(want, name(t))
+		want = append(want, names[t])
 	}
-	examples := map[string]string{"object": field + ": {...}", "array": "[...] or one \"- \" line an item", "string": "it in quotes",
-		"integer": "for example " + field + ": 10", "number": "for example " + field + ": 1.5", "boolean": field + ": true"}
-	return fmt.Sprintf("this is %s, and must be %s", name(k.Got), strings.Join(want, " or ")), "write " + examples[k.Want[0]]
+	what = fmt.Sprintf("this is %s, and must be %s", names[k.Got], strings.Join(want, " or "))
+	def := schemaAt(e.SchemaURL)
+	switch first := k.Want[0]; {
+	case strings.HasSuffix(e.SchemaURL, "/Duration"):
+		return fmt.Sprintf("this is %s, and must be a duration", names[k.Got]), "write a number with its unit, for example 500ms, 2s or 4m59s"
+	case strings.HasSuffix(e.SchemaURL, "/Step"):
+		return "a step is a mapping with one field", "write for example - restart: {}"
+	case def != nil && len(def.Examples) > 0:
+		return what, fmt.Sprintf("write for example %s: %v", field, def.Examples[0])
+	case first == "string" && k.Got != "object" && k.Got != "array":
+		return what, "put it in quotes"
+	default:
+		return what, "write " + map[string]string{"object": "{...}, or keys on lines below", "array": "[...], or one item a line, each behind a dash", "string": "a text",
+			"integer": "a number, for example 10", "number": "a number, for example 1.5", "boolean": "true, without quotes"}[first]
+	}
+}
+
+// isTypo says that a missing field is there, but misspelt: that is told for the field.
+func isTypo(e, parent *jsonschema.ValidationError) bool {
+	required, ok := e.ErrorKind.(*kind.Required)
+	if !ok {
+		return false
+	}
+	for _, sibling := range parent.Causes {
+		if extra, is := sibling.ErrorKind.(*kind.AdditionalProperties); is && slices.Equal(sibling.InstanceLocation, e.InstanceLocation) {
+			for _, prop := range extra.Properties {
+				required.Missing = slices.DeleteFunc(slices.Clone(required.Missing), func(m string) bool { return nearest.Word(prop, fieldsAt(e.SchemaURL)) == m })
+			}
+		}
+	}
+	return len(required.Missing) == 0
 }
 
 // fieldsAt lists the fields that the schema allows at a location of itself.
@@ -133,10 +160,14 @@ func exampleOf(s *jsonschema.Schema) string {
 	for s.Ref != nil && len(s.Examples) == 0 {
 		s = s.Ref
 	}
-	if len(s.Examples) > 0 {
+	switch {
+	case len(s.Examples) > 0:
 		return fmt.Sprint(s.Examples[0])
+	case s.Types != nil && slices.Contains(s.Types.ToStrings(), "array"):
+		return "[...]"
+	default:
+		return "..."
 	}
-	return "..."
 }
 
 // schemaAt finds the schema that a validation error names.
@@ -149,8 +180,14 @@ func schemaAt(schemaURL string) *jsonschema.Schema {
 	if err != nil {
 		return nil
 	}
-	if name, ok := strings.CutPrefix(u.Fragment, "/$defs/"); ok {
-		return findDefinition(schema.Ref, name, map[string]bool{})
+	name, ok := strings.CutPrefix(u.Fragment, "/$defs/")
+	if !ok {
+		return schema
 	}
-	return schema
+	name, field, _ := strings.Cut(name, "/properties/")
+	def := findDefinition(schema.Ref, name, map[string]bool{})
+	if def == nil || field == "" {
+		return def
+	}
+	return def.Properties[field]
 }

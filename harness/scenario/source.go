@@ -3,6 +3,7 @@ package scenario
 import (
 	"errors"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,25 +47,29 @@ func syntaxProblem(name string, b []byte, err error) Problem {
 	if t := ye.GetToken(); t != nil {
 		p.Line, p.Col = t.Position.Line, max(1, t.Position.Column)
 	}
-	p.Message, p.Suggestion = plainSyntax(p.Message, lineFrom(b, p.Line, p.Col))
+	p.Message, p.Suggestion = plainSyntax(p.Message, lineFrom(b, p.Line, p.Col-1))
 	return p
 }
 
 // plainSyntax says what to type instead; rest is the line from where the parser stopped.
 func plainSyntax(message, rest string) (what, instead string) {
 	switch {
-	case strings.HasPrefix(rest, "{{"):
+	case placeholderAhead.MatchString(rest):
 		return "a placeholder without quotes begins a YAML mapping", `put the whole value in quotes, for example count: "{{n}}"`
 	case strings.Contains(rest, "\t"):
 		return "YAML is not indented with tabs", "use two spaces a level"
+	case strings.Contains(message, "must be specified"):
+		return "a { } or [ ] is broken off here", "close it, and put a text that holds one of : , # [ ] { } in quotes"
 	case strings.Contains(message, "already defined"):
 		return message, "keep one of the two"
 	case strings.Contains(rest, ": "):
 		return message, "put a text that holds a colon in quotes, and line up keys that belong together"
 	default:
-		return message, "close every bracket and quote, and line up what belongs together"
+		return message, "close every bracket and quote, and put a text that holds one of : , # [ ] { } in quotes"
 	}
 }
+
+var placeholderAhead = regexp.MustCompile(`^.?\{?\{[A-Za-z ]+\}\}`)
 
 // lineFrom is the rest of a line from a column, both from 1.
 func lineFrom(b []byte, line, col int) string {

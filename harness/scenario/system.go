@@ -3,6 +3,7 @@ package scenario
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -142,6 +143,13 @@ func (s *Scenario) resolveSystem() error {
 	file := s.File
 	if s.System.shared != "" {
 		file = filepath.Join(filepath.Dir(s.File), s.System.shared)
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+			suggestion := "write the description itself, or the path of a file relative to this one"
+			if near := nearest.Word(filepath.Base(file), yamlFiles(filepath.Dir(file))); near != "" {
+				suggestion = fmt.Sprintf("did you mean %q? The path counts from the folder of this file", near)
+			}
+			return Problems{s.place("system").problem("there is no file "+file, suggestion)}
+		}
 		shared, err := readSystem(file)
 		if err != nil {
 			return err
@@ -159,7 +167,7 @@ func (s *Scenario) resolveSystem() error {
 func readSystem(path string) (*System, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return nil, Problems{{File: path, Line: 1, Col: 1, Message: "there is no such file", Suggestion: "system: holds the description, or the path of a file relative to the scenario"}}
+		return nil, fmt.Errorf("reading the description of a system: %w", err)
 	}
 	src, value, err := parseSource(path, b, "system")
 	if err != nil {
@@ -205,6 +213,7 @@ func (l *linter) system() {
 	if given != 1 {
 		l.add("system", fmt.Sprintf("%d of build, program, command and url are given", given), "write exactly one: where the service comes from")
 	}
+	l.systemFiles()
 	if len(s.Gateway) > 0 {
 		l.add("gateway", "these are settings of the gateway, and system names another service", "put them into system.args, env or files")
 	}
@@ -220,6 +229,23 @@ func (l *linter) system() {
 	}
 }
 
+// systemFiles checks that what is built or started is there.
+func (l *linter) systemFiles() {
+	own := l.scenario.System
+	for _, of := range []struct{ field, written string }{{"build", own.Build}, {"command", own.Command}} {
+		path := of.written
+		if path == "" || !strings.Contains(path, "/") {
+			continue // a command without a slash is looked up on PATH
+		}
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(filepath.Dir(own.File), path)
+		}
+		if _, err := os.Stat(path); err != nil {
+			l.add("system."+of.field, "there is no "+of.written, "the path counts from the folder of the file that describes the system")
+		}
+	}
+}
+
 // catalogue holds the gateway's own scenarios to the rules of its catalogue.
 func (l *linter) catalogue() {
 	s := l.scenario
@@ -227,7 +253,7 @@ func (l *linter) catalogue() {
 	for _, c := range Categories {
 		names = append(names, c.Name)
 		if c.Name == s.Category && !strings.HasPrefix(s.ID, c.Prefix+"-") {
-			l.add("id", fmt.Sprintf("ids of category %s begin with %s-", s.Category, c.Prefix), "")
+			l.add("id", fmt.Sprintf("ids of category %s begin with %s-", s.Category, c.Prefix), fmt.Sprintf("write for example id: %s-31, or another category", c.Prefix))
 		}
 	}
 	if !contains(names, s.Category) {
@@ -238,12 +264,17 @@ func (l *linter) catalogue() {
 	}
 }
 
-// systemStep checks that a step is possible with the scenario's own system.
-func (l *linter) systemStep(at string, s *Step) {
-	own := l.scenario.System
-	if own == nil {
+// possible checks that a step can be done with the scenario's own system.
+func (l *linter) possible() {
+	if l.scenario.System == nil {
 		return
 	}
+	for _, v := range l.steps {
+		l.systemStep(v.path, v.Step, l.scenario.System)
+	}
+}
+
+func (l *linter) systemStep(at string, s *Step, own *System) {
 	switch {
 	case s.Advance != nil && own.Clock == nil:
 		l.add(at+".advance", "this system has no clock that could be moved", "describe it: system.clock, or shorten the service's times in its configuration")

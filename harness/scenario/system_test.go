@@ -27,6 +27,7 @@ const ownSteps = "steps:\n  - send: {id: a, json: {x: 1}, answers: {200: 1}}\n"
 func TestAFolderOfScenariosSharesASystem(t *testing.T) {
 	g := NewWithT(t)
 	dir := written(t, ownHead+"system: system.yaml\n"+ownSteps, "build: ./service\nargs: ['{{listen}}']\nready: {path: /ok}\n")
+	g.Expect(os.Mkdir(filepath.Join(dir, "service"), 0o755)).To(Succeed())
 	files, err := Files(dir)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(files).To(HaveLen(1), "the system's file is no scenario")
@@ -45,7 +46,7 @@ func TestMistakesInASystemAreToldWhereTheyAre(t *testing.T) {
 	for name, tc := range map[string]struct{ head, system, want string }{
 		"an unknown field in the shared file": {"system: system.yaml\n", "biuld: ./x\n", `system.yaml:1:1: biuld: there is no field "biuld" here; did you mean "build"?`},
 		"an unknown field in the scenario":    {"system: {biuld: ./x}\n", "", `own-01-x.yaml:4:10: system.biuld: there is no field "biuld" here; did you mean "build"?`},
-		"a file that is not there":            {"system: sytem.yaml\n", "", "there is no such file"},
+		"a file that is not there":            {"system: sytem.yaml\n", "", "there is no file "},
 		"a file that holds a path":            {"system: system.yaml\n", "other.yaml\n", "holds exactly one mapping"},
 		"nothing to start":                    {"system: {args: [x]}\n", "", "0 of build, program, command and url are given"},
 		"two things to start":                 {"system: {build: ., command: x}\n", "", "2 of build, program, command and url are given"},

@@ -145,7 +145,7 @@ type Alert struct {
 	Labels      map[string]string `yaml:"labels,omitempty" json:"labels,omitempty" jsonschema_description:"Labels; {{i}} is the number of the alert from 1, {{ns}} the namespace. The label namespace is added when absent; set it to an empty string to send none."`
 	Annotations map[string]string `yaml:"annotations,omitempty" json:"annotations,omitempty"`
 	Count       int               `yaml:"count,omitempty" json:"count,omitempty" jsonschema:"minimum=1,maximum=50000" jsonschema_description:"How many alerts to make from this template. Default 1."`
-	Status      string            `yaml:"status,omitempty" json:"status,omitempty" jsonschema:"enum=firing,enum=resolved" jsonschema_description:"Default firing."`
+	Status      string            `yaml:"status,omitempty" json:"status,omitempty" jsonschema:"enum=firing,enum=resolved" jsonschema_description:"Whether it fires or is over. Default firing."`
 	Episode     int               `yaml:"episode,omitempty" json:"episode,omitempty" jsonschema:"minimum=0" jsonschema_description:"Firing episode: startsAt is the scenario's start plus this many seconds. Same number, same startsAt. Default 0."`
 	Episodes    int               `yaml:"episodes,omitempty" json:"episodes,omitempty" jsonschema:"minimum=1" jsonschema_description:"Make one copy for each of this many episodes, counted from 'episode'. Default 1."`
 	Generator   string            `yaml:"generatorURL,omitempty" json:"generatorURL,omitempty"`
@@ -183,8 +183,8 @@ type Storm struct {
 	Count         int               `yaml:"count" json:"count" jsonschema:"minimum=1,maximum=50000"`
 	Batch         int               `yaml:"batch,omitempty" json:"batch,omitempty" jsonschema:"minimum=1" jsonschema_description:"Alerts per request. Default 1."`
 	Connections   int               `yaml:"connections,omitempty" json:"connections,omitempty" jsonschema:"minimum=1,maximum=256"`
-	Alertname     string            `yaml:"alertname,omitempty" json:"alertname,omitempty" jsonschema_description:"Default Storm."`
-	Labels        map[string]string `yaml:"labels,omitempty" json:"labels,omitempty" jsonschema_description:"Default: pod: pod-{{i}}, severity: critical."`
+	Alertname     string            `yaml:"alertname,omitempty" json:"alertname,omitempty" jsonschema_description:"Name of all of them. Default Storm."`
+	Labels        map[string]string `yaml:"labels,omitempty" json:"labels,omitempty" jsonschema_description:"Labels of each, with {{i}} and {{ns}} as in alerts. Default: pod: pod-{{i}}, severity: critical."`
 	Retry         bool              `yaml:"retry,omitempty" json:"retry,omitempty"`
 	Answers       map[string]int    `yaml:"answers,omitempty" json:"answers,omitempty"`
 	Verdicts      map[string]int    `yaml:"verdicts,omitempty" json:"verdicts,omitempty"`

@@ -34,11 +34,25 @@ func newLint() *cobra.Command {
 func newNew() *cobra.Command {
 	dir := ""
 	cmd := &cobra.Command{
-		Use:   "new ID TITLE...",
-		Short: "Write a scenario file that already passes lint",
-		Args:  cobra.MinimumNArgs(2),
+		Use:   "new [ID TITLE...]",
+		Short: "Write a scenario file that already passes; without arguments under the next free id",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return fmt.Errorf("%s needs a title: stormproof new %s \"what must hold\"", args[0], args[0])
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			path, err := scenario.New(dir, args[0], strings.Join(args[1:], " "))
+			id, title := "", scenario.NewTitle
+			if len(args) > 0 {
+				id, title = args[0], strings.Join(args[1:], " ")
+			} else {
+				var err error
+				if id, err = scenario.NextID(dir); err != nil {
+					return usageError{err}
+				}
+			}
+			path, err := scenario.New(dir, id, title)
 			if err != nil {
 				return usageError{err}
 			}
@@ -51,11 +65,19 @@ func newNew() *cobra.Command {
 }
 
 func newSchema() *cobra.Command {
-	return &cobra.Command{
+	fragment, markdown := false, false
+	cmd := &cobra.Command{
 		Use:   "schema",
-		Short: "Print the JSON Schema of scenario files, for editors",
+		Short: "Print the JSON Schema of scenario files, for editors; or the reference, for people",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			b, err := scenario.Schema()
+			write := scenario.Schema
+			switch {
+			case fragment:
+				write = scenario.FragmentSchema
+			case markdown:
+				write = scenario.Reference
+			}
+			b, err := write()
 			if err != nil {
 				return err
 			}
@@ -63,6 +85,10 @@ func newSchema() *cobra.Command {
 			return err
 		},
 	}
+	cmd.Flags().BoolVar(&fragment, "fragment", false, "the schema of fragment files")
+	cmd.Flags().BoolVar(&markdown, "markdown", false, "the reference of the language, as Markdown")
+	cmd.MarkFlagsMutuallyExclusive("fragment", "markdown")
+	return cmd
 }
 
 func newJudge() *cobra.Command {

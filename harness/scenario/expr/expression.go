@@ -52,7 +52,7 @@ type Expression struct {
 	checked *cel.Ast
 }
 
-// Compile checks an expression; its error says where in the text it is wrong.
+// Compile checks an expression; what the author can mend is told as an *Error.
 func Compile(source string) (*Expression, error) {
 	env, err := celEnvironment()
 	if err != nil {
@@ -60,10 +60,10 @@ func Compile(source string) (*Expression, error) {
 	}
 	checked, issues := env.Compile(source)
 	if issues.Err() != nil {
-		return nil, issues.Err()
+		return nil, firstError(env, source, issues)
 	}
 	if t := checked.OutputType(); t != cel.BoolType && t != cel.DynType {
-		return nil, fmt.Errorf("yields %s, but must yield true or false", t)
+		return nil, &Error{Message: fmt.Sprintf("the expression yields %s, and must yield true or false", t), Suggestion: "compare it with something, for example == 1"}
 	}
 	program, err := env.Program(checked, cel.CostLimit(10_000_000))
 	if err != nil {

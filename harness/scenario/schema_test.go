@@ -1,0 +1,100 @@
+package scenario
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+	validator "github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+func TestTheCommittedSchemasAreWhatTheTypesMake(t *testing.T) {
+	for file, make := range map[string]func() ([]byte, error){"scenario.v1.json": Schema, "fragment.v1.json": FragmentSchema} {
+		want, err := make()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(want, got) {
+			t.Errorf("%s is not what the types make; type: make generate", file)
+		}
+	}
+}
+
+func TestEveryFieldIsDescribed(t *testing.T) {
+	for _, root := range []any{&Scenario{}, &Fragment{}} {
+		s, err := reflectSchema(root, SchemaID, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, def := range s.Definitions {
+			if def.Description == "" {
+				t.Errorf("type %s has no description", name)
+			}
+			for p := def.Properties.Oldest(); p != nil; p = p.Next() {
+				if p.Value.Description == "" {
+					t.Errorf("%s.%s has no description", name, p.Key)
+				}
+			}
+		}
+	}
+}
+
+// TestEditorsTakeWhatTheLoaderTakes validates the catalogue, unexpanded, as an editor does.
+func TestEditorsTakeWhatTheLoaderTakes(t *testing.T) {
+	schema := published(t, Schema, SchemaID)
+	fragment := published(t, FragmentSchema, FragmentID)
+	files, err := Files("../../scenarios", "../../examples/minimal", "../../examples/alertmanager")
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(schema *validator.Schema, file string) {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var value any
+		if err := yaml.Unmarshal(b, &value); err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(value); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+	for _, file := range files {
+		s, err := Load(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(schema, file)
+		for _, used := range s.Sources[1:] {
+			check(fragment, used)
+		}
+	}
+}
+
+func published(t *testing.T, make func() ([]byte, error), id string) *validator.Schema {
+	t.Helper()
+	b, err := make()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc any
+	if err := json.Unmarshal(b, &doc); err != nil {
+		t.Fatal(err)
+	}
+	c := validator.NewCompiler()
+	if err := c.AddResource(id, doc); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := c.Compile(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
