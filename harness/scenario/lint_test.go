@@ -43,7 +43,7 @@ func TestLintAcceptsWhatIsRight(t *testing.T) {
 		"what comes in a sequence comes before": head +
 			"steps:\n  - concurrently:\n      - sequence:\n          - send: {id: a, answers: {201: 1}}\n          - expect: {that: answers.a.count == 1}\n      - advance: 1s\n",
 		"it is known inside of where": head +
-			"steps:\n  - delete: {count: 1, where: \"it.spec.alertName == 'A'\"}\n  - expect: {that: rr.all(it, it.spec.alertName == 'A')}\n",
+			"steps:\n  - delete: {count: 1, where: \"it.spec.alertName == 'A'\"}\n  - expect: {that: \"rr.all(it, it.spec.alertName == 'A')\"}\n",
 		"long steps fit into a long timeout": head +
 			"timeout: 3m\nsteps:\n  - consistently: {for: 70s, that: rr.size() == 0}\n  - consistently: {for: 70s, that: rr.size() == 0}\n",
 		"what a macro calls its own is no variable": head +
@@ -88,6 +88,44 @@ func TestNewWritesAScenarioThatLints(t *testing.T) {
 			}
 			if problems := Lint([]*Scenario{s}, nil); len(problems) > 0 {
 				t.Error(problems)
+			}
+		})
+	}
+}
+
+func TestNewWithoutAnIDTakesTheNextOne(t *testing.T) {
+	dir := folder(t, map[string]string{"storm/sto-01-a.yaml": "", "storm/STO-117-b.yaml": "", "storm/sto-200.yaml/x.txt": "", "crd/crd-300-c.yaml": ""})
+	id, err := NextID(dir)
+	if err != nil || id != "STO-118" {
+		t.Errorf("next is %s, %v; want STO-118", id, err)
+	}
+	if id, err := NextID(filepath.Join(dir, "absent")); err != nil || id != "STO-01" {
+		t.Errorf("first is %s, %v; want STO-01", id, err)
+	}
+}
+
+func TestTheSchemaLineOfANewScenarioLeadsToASchemaInAnyRepository(t *testing.T) {
+	own := folder(t, map[string]string{"harness/scenario/scenario.v1.json": "{}"})
+	for name, tc := range map[string]struct{ dir, want string }{
+		"this repository":         {filepath.Join(own, "scenarios"), "../../harness/scenario/scenario.v1.json"},
+		"deeper in it":            {filepath.Join(own, "a", "b"), "../../../harness/scenario/scenario.v1.json"},
+		"somebody's, a catalogue": {filepath.Join(t.TempDir(), "tests"), "../.schema/scenario.v1.json"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path, err := New(tc.dir, "STO-98", NewTitle)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			first, _, _ := strings.Cut(string(b), "\n")
+			if got := strings.TrimPrefix(first, schemaMark); got != tc.want {
+				t.Errorf("the first line leads to %q, want %q", got, tc.want)
+			}
+			if _, err := os.Stat(filepath.Join(filepath.Dir(path), tc.want)); err != nil {
+				t.Error(err)
 			}
 		})
 	}

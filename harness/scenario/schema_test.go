@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/goccy/go-yaml"
@@ -23,6 +25,41 @@ func TestTheCommittedSchemasAreWhatTheTypesMake(t *testing.T) {
 		if !bytes.Equal(want, got) {
 			t.Errorf("%s is not what the types make; type: make generate", file)
 		}
+	}
+}
+
+func TestTheCommittedReferenceIsWhatTheLanguageMakes(t *testing.T) {
+	want, err := Reference()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile("../../docs/reference.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(want, got) {
+		t.Error("docs/reference.md is stale; type: make generate")
+	}
+}
+
+// TestLinksOfTheReferenceLeadSomewhere holds every link against the headings.
+func TestLinksOfTheReferenceLeadSomewhere(t *testing.T) {
+	b, err := Reference()
+	if err != nil {
+		t.Fatal(err)
+	}
+	headings := map[string]bool{}
+	for _, m := range regexp.MustCompile("(?m)^#+ (.+)$").FindAllStringSubmatch(string(b), -1) {
+		headings[strings.ReplaceAll(strings.ToLower(strings.Trim(m[1], "`")), " ", "-")] = true
+	}
+	links := regexp.MustCompile(`\]\(#([^)]+)\)`).FindAllStringSubmatch(string(b), -1)
+	for _, m := range links {
+		if !headings[m[1]] {
+			t.Errorf("no heading is called %s", m[1])
+		}
+	}
+	if len(links) < 10 {
+		t.Errorf("found %d links, want those to the parts", len(links))
 	}
 }
 

@@ -28,6 +28,12 @@ func leafProblems(ps *places, e *jsonschema.ValidationError) Problems {
 	case *kind.AdditionalProperties:
 		var out Problems
 		for _, prop := range k.Properties {
+			if strings.ContainsAny(prop, " ()=<>'\"") {
+				p := at.at(prop).problem(fmt.Sprintf("%q is read as a field of its own", prop), "put the whole text in quotes: inside of { } a comma ends it")
+				p.Field = strings.Join(at.path, ".")
+				out = append(out, p)
+				continue
+			}
 			out = append(out, at.at(prop).problem(fmt.Sprintf("there is no field %q here", prop), nearest.Hint(prop, fieldsAt(e.SchemaURL))))
 		}
 		return out
