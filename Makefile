@@ -36,12 +36,14 @@ lint: $(BIN) lint-tool ## golangci-lint on the code, stormproof lint on the scen
 	$(BIN) lint
 
 .PHONY: generate
-generate: $(BIN) ## Everything that is made from something else: deep copies, CRDs, mocks, JSON Schema
+generate: $(BIN) ## Everything that is made from something else: deep copies, CRDs, mocks, JSON Schemas, the reference
 	cd ci/tools && go tool controller-gen object paths=../../gateway/api/v1alpha1
 	cd ci/tools && go tool controller-gen crd paths=../../gateway/api/v1alpha1 output:crd:dir=../../gateway/api/v1alpha1/crd
 	cd ci/tools && go build -o $(CACHE)/mockery github.com/vektra/mockery/v2
 	$(CACHE)/mockery --log-level warn
 	$(BIN) schema > harness/scenario/scenario.v1.json
+	$(BIN) schema --fragment > harness/scenario/fragment.v1.json
+	$(BIN) schema --markdown > docs/reference.md
 	UPDATE_GOLDEN=1 go test -count=1 -run TestTheRedRunInTESTING ./harness/cmd/stormproof
 
 .PHONY: mutants
@@ -63,6 +65,13 @@ test-dashboard: ## The dashboard in headless Chromium: light, dark, phone (needs
 .PHONY: test-controllers
 test-controllers: ## kube-controller-manager beside envtest: namespaces go, garbage and quotas are real (compiles it once)
 	go test -tags controllers -run Controllers ./harness/cluster/...
+
+.PHONY: test-editor
+test-editor: $(BIN) ## Completion, hover and diagnostics in the real YAML language server (needs node and npm on PATH)
+	@mkdir -p $(CACHE)/editor && cp ci/editor/package.json ci/editor/package-lock.json $(CACHE)/editor/
+	cd $(CACHE)/editor && npm ci --no-audit --no-fund --loglevel=error
+	@rm -rf $(CACHE)/editor/scenarios && $(BIN) new --dir $(CACHE)/editor/scenarios
+	node ci/editor/check.mjs $(CACHE)/editor/node_modules/yaml-language-server/bin/yaml-language-server $(CACHE)/editor/scenarios
 
 .PHONY: clean
 clean: ## Remove what was built here; reports and caches stay

@@ -43,20 +43,18 @@ func newNew() *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			id, title := "", scenario.NewTitle
-			if len(args) > 0 {
-				id, title = args[0], strings.Join(args[1:], " ")
-			} else {
-				var err error
-				if id, err = scenario.NextID(dir); err != nil {
+			if len(args) == 0 {
+				id, err := scenario.NextID(dir)
+				if err != nil {
 					return usageError{err}
 				}
+				args = []string{id, scenario.NewTitle}
 			}
-			path, err := scenario.New(dir, id, title)
+			path, err := scenario.New(dir, args[0], strings.Join(args[1:], " "))
 			if err != nil {
 				return usageError{err}
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s\nnext: stormproof run %s\n", path, path)
+			fmt.Fprintf(cmd.OutOrStdout(), "%s\nnext: %s run %s\n", path, self(), path)
 			return nil
 		},
 	}

@@ -33,7 +33,7 @@ func (e *Expression) Refs(variable string) []Ref {
 	var out []Ref
 	info := e.checked.NativeRep().SourceInfo()
 	add := func(name string, x ast.Expr) {
-		out = append(out, Ref{name, int(info.GetStartLocation(x.ID()).Column())})
+		out = append(out, Ref{name, info.GetStartLocation(x.ID()).Column()})
 		if r, ok := info.GetOffsetRange(x.ID()); ok {
 			out[len(out)-1].Offset = int(r.Start)
 		}

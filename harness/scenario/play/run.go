@@ -18,7 +18,7 @@ import (
 )
 
 // defaultTimeout bounds a round, set-up and clean-up included.
-const defaultTimeout = 60 * time.Second
+const defaultTimeout = scenario.DefaultTimeout
 
 // cleanupTimeout is on top of it, so that a round that ran out of time is still tidied up.
 const cleanupTimeout = 45 * time.Second
