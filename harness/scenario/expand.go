@@ -103,9 +103,9 @@ func (x *expander) scenario(top map[string]any, at place, ps *places) map[string
 	for key, v := range top {
 		steps, isList := v.([]any)
 		switch {
-		case key == "params" || key == "cases":
+		case key == "params" || key == "cases" || key == "steps" && !isList:
 			out[key] = v
-		case key == "steps" && isList:
+		case key == "steps":
 			out[key] = x.steps([]any{}, steps, at.at("steps"), "steps", ps, nil)
 		default:
 			out[key] = x.fill(v, at.at(key))
@@ -123,7 +123,7 @@ func (x *expander) steps(out, list []any, at place, to string, ps *places, chain
 	for i, item := range list {
 		here := at.at(strconv.Itoa(i))
 		step, _ := item.(map[string]any)
-		if use, ok := asUse(step); ok {
+		if use, ok := x.asUse(step, here); ok {
 			out = x.use(out, use, here, to, ps, chain)
 			continue
 		}
@@ -134,14 +134,25 @@ func (x *expander) steps(out, list []any, at place, to string, ps *places, chain
 	return out
 }
 
-// step fills in one step, and expands the steps inside of it.
+// step fills in one step, and expands the steps inside of it. Which step it is, and the list
+// of steps inside, no parameter can say: the schema refuses what is left of such a one.
 func (x *expander) step(item any, step map[string]any, here place, path string, ps *places, chain []string) any {
-	for _, key := range nested {
-		if inner, ok := step[key].([]any); ok && len(step) == 1 {
-			return map[string]any{key: x.steps([]any{}, inner, here.at(key), path+"."+key, ps, chain)}
+	if step == nil {
+		return item
+	}
+	out := make(map[string]any, len(step))
+	for key, v := range step {
+		inner, isList := v.([]any)
+		switch {
+		case !slices.Contains(nested, key):
+			out[key] = x.fill(v, here.at(key))
+		case isList && len(step) == 1:
+			out[key] = x.steps([]any{}, inner, here.at(key), path+"."+key, ps, chain)
+		default:
+			out[key] = v
 		}
 	}
-	return x.fill(item, here)
+	return out
 }
 
 var caseName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?$`)
@@ -221,22 +232,22 @@ func (x *expander) checkSame(vs []variant) {
 	}
 }
 
-// asUse recognises a use step that can be expanded; any other is left to the schema.
-func asUse(step map[string]any) (map[string]any, bool) {
-	use, ok := step["use"].(map[string]any)
-	if !ok || len(step) != 1 {
+// asUse recognises a use step that can be expanded, and fills it in; any other is left to the
+// schema.
+func (x *expander) asUse(step map[string]any, here place) (map[string]any, bool) {
+	if _, has := step["use"]; !has || len(step) != 1 {
 		return nil, false
 	}
-	_, ok = use["fragment"].(string)
+	use, ok := x.fill(step["use"], here.at("use")).(map[string]any)
+	_, named := use["fragment"].(string)
 	if with, has := use["with"]; has {
-		if _, isMap := with.(map[string]any); !isMap {
-			return nil, false
-		}
+		_, isMap := with.(map[string]any)
+		ok = ok && isMap
 	}
 	for key := range use {
 		ok = ok && (key == "fragment" || key == "with")
 	}
-	return use, ok
+	return use, ok && named
 }
 
 func (p Problem) same(q Problem) bool {

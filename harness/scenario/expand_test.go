@@ -92,11 +92,12 @@ steps:
 
 func TestAFragmentsStepsTakeThePlaceOfItsUse(t *testing.T) {
 	dir := folder(t, map[string]string{
-		"storm/sto-99-x.yaml": head + `steps:
+		"storm/sto-99-x.yaml": head + `params: {late: {pod: api-2, severity: warning}}
+steps:
   - use: {fragment: ../fragments/open.yaml, with: {pod: api-1}}
   - advance: 1s
   - concurrently:
-      - use: {fragment: ../fragments/open.yaml, with: {pod: api-2, severity: warning}}
+      - use: {fragment: ../fragments/open.yaml, with: "{{late}}"}
       - advance: 2s
 `,
 		"fragments/open.yaml": `params: {pod: , severity: critical}
@@ -121,7 +122,7 @@ steps:
 		t.Errorf("severity is %q, want the one that was given", got)
 	}
 	for path, want := range map[string]string{"steps.0": "fragments/open.yaml:3", "steps.1.expect.that": "fragments/deeper/check.yaml:4",
-		"steps.2": "storm/sto-99-x.yaml:7", "steps.3.concurrently.0": "storm/sto-99-x.yaml:9", "steps.3.concurrently.0.sequence.1": "fragments/deeper/check.yaml:4"} {
+		"steps.2": "storm/sto-99-x.yaml:8", "steps.3.concurrently.0": "storm/sto-99-x.yaml:10", "steps.3.concurrently.0.sequence.1": "fragments/deeper/check.yaml:4"} {
 		file, line, _ := s.Position(path)
 		if rel, _ := filepath.Rel(dir, file); fmt.Sprintf("%s:%d", rel, line) != want {
 			t.Errorf("%s is at %s:%d, want %s", path, rel, line, want)

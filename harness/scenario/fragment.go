@@ -34,9 +34,8 @@ type fragment struct {
 // use puts the steps of a fragment in the place of a use step. Inside of concurrently they
 // stay together, one after the other.
 func (x *expander) use(out []any, use map[string]any, here place, to string, ps *places, chain []string) []any {
-	given := x.fill(use, here.at("use")).(map[string]any)
-	name, _ := given["fragment"].(string)
-	with, _ := given["with"].(map[string]any)
+	name, _ := use["fragment"].(string)
+	with, _ := use["with"].(map[string]any)
 	path := here.sibling(name)
 	if slices.Contains(chain, path) || path == filepath.Clean(x.root.src.name) {
 		names := append(slices.Clone(chain[max(0, slices.Index(chain, path)):]), path)

@@ -3,7 +3,6 @@ package scenario
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	"github.com/invopop/jsonschema"
 )
@@ -32,7 +31,9 @@ func publish(root any, id, title string) ([]byte, error) {
 	}
 	for _, def := range s.Definitions {
 		for p := def.Properties.Oldest(); p != nil; p = p.Next() {
-			allowParameter(p.Value)
+			if p.Key != "params" && p.Key != "cases" { // where parameters come from
+				allowParameter(p.Value)
+			}
 		}
 	}
 	return encode(s)
@@ -72,20 +73,22 @@ func reflectSchema(root any, id, title string) (*jsonschema.Schema, error) {
 // parameterPattern is a text that is one placeholder.
 const parameterPattern = `^\{\{ *[A-Za-z][A-Za-z0-9]* *\}\}$`
 
-// allowParameter lets "{{n}}" stand where the value that it will be replaced by may stand.
+// allowParameter lets "{{n}}" stand where the value that it will be replaced by may stand: all
+// that is no text already, but steps.
 func allowParameter(s *jsonschema.Schema) {
-	parameter := func() *jsonschema.Schema {
-		return &jsonschema.Schema{Type: "string", Pattern: parameterPattern}
-	}
 	switch {
-	case s.Ref == "#/$defs/Duration" || len(s.Enum) > 0 || s.Pattern != "" || slices.Contains([]string{"integer", "number", "boolean"}, s.Type):
-		value := *s
-		value.Description, value.Examples, value.Default = "", nil, nil
-		*s = jsonschema.Schema{Description: s.Description, Examples: s.Examples, Default: s.Default,
-			AnyOf: []*jsonschema.Schema{&value, parameter()}}
 	case s.AdditionalProperties != nil:
 		allowParameter(s.AdditionalProperties)
-	case s.Items != nil && s.Items.Ref == "":
+	case s.Items != nil:
 		allowParameter(s.Items)
 	}
+	steps := s.Ref == "#/$defs/Step" || s.Items != nil && s.Items.Ref == "#/$defs/Step"
+	text := s.Type == "string" && s.Pattern == "" && len(s.Enum) == 0
+	if anything := s.Type == "" && s.Ref == ""; steps || text || anything {
+		return
+	}
+	value := *s
+	value.Description, value.Examples, value.Default = "", nil, nil
+	*s = jsonschema.Schema{Description: s.Description, Examples: s.Examples, Default: s.Default,
+		AnyOf: []*jsonschema.Schema{&value, {Type: "string", Pattern: parameterPattern}}}
 }
