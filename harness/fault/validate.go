@@ -146,6 +146,6 @@ func oneOf(field, got string, valid []string) *SpecError {
 	if got == "" {
 		return &SpecError{field, "it is missing", "write one of " + all}
 	}
-	nearest := slices.MinFunc(valid, func(a, b string) int { return nearest.Distance(got, a) - nearest.Distance(got, b) })
-	return &SpecError{field, fmt.Sprintf("%q is unknown", got), fmt.Sprintf("did you mean %s? Valid: %s", nearest, all)}
+	best := slices.MinFunc(valid, func(a, b string) int { return nearest.Distance(got, a) - nearest.Distance(got, b) })
+	return &SpecError{field, fmt.Sprintf("%q is unknown", got), fmt.Sprintf("did you mean %s? Valid: %s", best, all)}
 }

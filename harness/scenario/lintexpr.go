@@ -88,9 +88,9 @@ func (l *linter) variables() {
 			at := runeOffset(a.source, name)
 			switch {
 			case a.where && name != "it":
-				l.addIn(a.field, at, fmt.Sprintf("where sees one object, and not %s", name), "write about it, for example it.spec.alertName == 'DiskFull'")
+				l.addIn(a.field, at, fmt.Sprintf("where sees one object as `it`, and not %s", name), "write about it, for example it.spec.alertName == 'DiskFull'")
 			case !a.where && name == "it":
-				l.addIn(a.field, at, "it is known in where only", "write about rr, for example rr.all(it, ...)")
+				l.addIn(a.field, at, "`it` is known in where only", "write about rr, for example rr.all(r, r.spec.priority == 'P1')")
 			case name == "redisNodes" && l.scenario.Needs.sharded() == "":
 				l.addIn(a.field, at, "redisNodes are the servers of a topology, and this scenario has none of its own", "write needs: {redis: own, topology: sentinel}")
 			case name == "objects" && (l.scenario.System == nil || len(l.scenario.System.Objects) == 0):
@@ -106,7 +106,7 @@ func (l *linter) variables() {
 }
 
 func (l *linter) answersOf() {
-	l.refs("answers", "send", func(s *Step) (string, string) {
+	l.refs("answers", "nothing that was sent is called %q", func(s *Step) (string, string) {
 		if s.Alertmanager != nil {
 			return "alertmanager", "alertmanager" // what it delivers is under its own name
 		}
@@ -119,11 +119,11 @@ func (l *linter) faultsOf() {
 	if l.scenario.Needs.RedisDown {
 		always = []string{"redis-down"}
 	}
-	l.refs("faults", "fault", (*Step).breaker, always)
+	l.refs("faults", "no fault or crash is called %q", (*Step).breaker, always)
 }
 
 // refs checks that what an expression names was there before.
-func (l *linter) refs(variable, what string, idOf func(*Step) (string, string), always []string) {
+func (l *linter) refs(variable, unknown string, idOf func(*Step) (string, string), always []string) {
 	l.each(func(v visited, a assertion, e *expr.Expression) {
 		for _, ref := range e.Refs(variable) {
 			before, later := slices.Clone(always), ""
@@ -141,7 +141,7 @@ func (l *linter) refs(variable, what string, idOf func(*Step) (string, string), 
 			case later != "":
 				l.addIn(a.field, ref.Offset, later, "move this step behind it")
 			default:
-				l.addIn(a.field, ref.Offset, fmt.Sprintf("no step %s has the id %q", what, ref.Name), orElse(nearest.Hint(ref.Name, before), "add one before this step"))
+				l.addIn(a.field, ref.Offset, fmt.Sprintf(unknown, ref.Name), orElse(nearest.Hint(ref.Name, before), "add one before this step"))
 			}
 		}
 	})

@@ -52,7 +52,11 @@ func leafProblems(ps *places, e *jsonschema.ValidationError) Problems {
 	case *kind.Pattern:
 		return one(patternMessage(k.Got, k.Want))
 	case *kind.MaxProperties, *kind.MinProperties:
-		if slices.Contains(fieldsAt(e.SchemaURL), "send") {
+		_, none := k.(*kind.MinProperties)
+		switch isStep := slices.Contains(fieldsAt(e.SchemaURL), "send"); {
+		case isStep && none:
+			return one("the step is empty", "write for example - restart: {}")
+		case isStep:
 			return one("a step does exactly one thing", "start a new list item (-) for each of its fields")
 		}
 		return one("exactly one of its fields must be set", "write one of "+strings.Join(fieldsAt(e.SchemaURL), ", "))
@@ -74,10 +78,14 @@ func leafProblems(ps *places, e *jsonschema.ValidationError) Problems {
 }
 
 func items(n int) string {
-	if n == 0 {
+	switch n {
+	case 0:
 		return "no items"
+	case 1:
+		return "one item only"
+	default:
+		return fmt.Sprintf("%d items only", n)
 	}
-	return fmt.Sprintf("%d items only", n)
 }
 
 func rational(r interface{ RatString() string }) string { return r.RatString() }

@@ -26,14 +26,26 @@ func parseSource(name string, b []byte, what string) (*source, any, error) {
 	if err != nil {
 		return nil, nil, Problems{syntaxProblem(name, b, err)}
 	}
-	if len(file.Docs) != 1 || file.Docs[0].Body == nil {
-		return nil, nil, Problems{{File: name, Line: 1, Col: 1, Message: "a " + what + " file holds exactly one YAML document", Suggestion: "to see one, type: stormproof new"}}
+	if len(file.Docs) > 1 {
+		return nil, nil, Problems{{File: name, Line: secondDocument(file), Col: 1, Message: "a second YAML document begins here",
+			Suggestion: "put it into a file of its own: one file is one " + what}}
+	}
+	if len(file.Docs) == 0 || file.Docs[0].Body == nil {
+		return nil, nil, Problems{{File: name, Line: 1, Col: 1, Message: "the file is empty", Suggestion: "to see a scenario, type: stormproof new"}}
 	}
 	var value any
 	if err := yaml.Unmarshal(b, &value); err != nil {
 		return nil, nil, Problems{syntaxProblem(name, b, err)}
 	}
 	return &source{name: name, text: b, file: file}, value, nil
+}
+
+// secondDocument is the line of the mark before it.
+func secondDocument(file *ast.File) int {
+	if mark := file.Docs[1].Start; mark != nil {
+		return mark.Position.Line
+	}
+	return 1
 }
 
 // syntaxProblem says where a text stops being YAML.
