@@ -45,12 +45,14 @@ var rules = []Rule{
 	{"empty-demand", "`answers` and `verdicts` that are there say something.", (*linter).emptyDemands},
 	{"no-check", "Something is checked.", (*linter).checked},
 	{"no-time", "`within`, `for` and `advance` are longer than nothing.", (*linter).noTime},
-	{"timeout", "`consistently` and `load` end before the scenario's timeout.", (*linter).longerThanTimeout},
+	{"timeout", "`eventually`, `consistently` and `load` end before the scenario's timeout.", (*linter).longerThanTimeout},
 	{"unreachable", "Every step can be reached: nothing before it must fail or outlast the timeout.", (*linter).unreachable},
 }
 
 // Lint checks what the schema cannot. mutants are the names of the known seeded bugs.
-func Lint(list []*Scenario, mutants []string) Problems {
+func Lint(list []*Scenario, mutants []string) Problems { return lintBy(rules, list, mutants) }
+
+func lintBy(rules []Rule, list []*Scenario, mutants []string) Problems {
 	var out Problems
 	taken := map[string]string{}
 	for _, s := range list {

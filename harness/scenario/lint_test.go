@@ -11,7 +11,12 @@ import (
 // write puts a scenario into a folder and loads it, as the linter meets it.
 func write(t *testing.T, name, text string) *Scenario {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
+	return writeIn(t, t.TempDir(), name, text)
+}
+
+func writeIn(t *testing.T, dir, name, text string) *Scenario {
+	t.Helper()
+	path := filepath.Join(dir, name)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

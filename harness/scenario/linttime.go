@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -50,29 +51,46 @@ func takes(s *Step) time.Duration {
 }
 
 func (l *linter) longerThanTimeout() {
+	bound := l.scenario.Bound()
 	for _, v := range l.steps {
-		field := map[bool]string{true: ".consistently.for", false: ".load.for"}[v.Consistently != nil]
-		if t := takes(v.Step); t >= l.scenario.Bound() && v.Concurrently == nil && v.Sequence == nil {
-			l.add(v.path+field, fmt.Sprintf("%s is longer than the whole scenario may take, %s", t, l.scenario.Bound()),
+		var of string
+		var t time.Duration
+		switch {
+		case v.Eventually != nil:
+			of, t = ".eventually.within", v.Eventually.Within.D()
+		case v.Consistently != nil:
+			of, t = ".consistently.for", takes(v.Step)
+		case v.Load != nil:
+			of, t = ".load.for", takes(v.Step)
+		}
+		if t >= bound {
+			l.add(v.path+of, fmt.Sprintf("%s is longer than the whole scenario may take, %s", t, bound),
 				fmt.Sprintf("write timeout: %s at the top, or a shorter time here", t+DefaultTimeout))
 		}
 	}
 }
 
-// unreachable finds the first step that cannot come: one before it must fail, or the steps
-// before it outlast the timeout.
 func (l *linter) unreachable() {
+	l.unreachableIn("steps", l.scenario.Steps)
+	for _, v := range l.steps {
+		l.unreachableIn(v.path+".sequence", v.Sequence)
+	}
+}
+
+// unreachableIn finds the first step of a list that cannot come: one before it must fail, or
+// the steps before it outlast the timeout.
+func (l *linter) unreachableIn(list string, steps []Step) {
 	var spent time.Duration
-	steps := l.scenario.Steps
-	for i := range steps[:len(steps)-1] {
-		at, next := fmt.Sprintf("steps.%d", i), fmt.Sprintf("steps.%d", i+1)
-		_, line, _ := l.scenario.Position(at)
-		if l.mustFail(at) {
+	for i := range steps {
+		at, next := fmt.Sprintf("%s.%d", list, i), fmt.Sprintf("%s.%d", list, i+1)
+		last := i == len(steps)-1
+		if failing := l.mustFail(at); failing != "" && !last {
+			_, line, _ := l.scenario.Position(failing)
 			l.add(next, fmt.Sprintf("it is never reached: the step at line %d always fails", line), "mend that one first")
 			return
 		}
 		step := takes(&steps[i])
-		if spent += step; step > 0 && step < l.scenario.Bound() && spent >= l.scenario.Bound() {
+		if spent += step; step > 0 && step < l.scenario.Bound() && spent >= l.scenario.Bound() && !last {
 			l.add(next, fmt.Sprintf("it is never reached: the steps before it take %s, and the scenario may take %s", spent, l.scenario.Bound()),
 				fmt.Sprintf("write timeout: %s at the top", spent+DefaultTimeout))
 			return
@@ -80,18 +98,22 @@ func (l *linter) unreachable() {
 	}
 }
 
-// mustFail says that an assertion at a path can never be true.
-func (l *linter) mustFail(path string) bool {
+// mustFail is the path of a step, at a path or inside of it, whose assertion can never be
+// true; "" for none.
+func (l *linter) mustFail(path string) string {
 	for _, v := range l.steps {
-		if v.path != path {
+		if v.path != path && !strings.HasPrefix(v.path, path+".") {
 			continue
 		}
 		for _, a := range v.assertions() {
-			if e := l.expr(a.source); e != nil && !a.where {
-				value, known := e.Constant()
-				return known && !value
+			e := l.expr(a.source)
+			if e == nil || a.where {
+				continue
+			}
+			if value, known := e.Constant(); known && !value {
+				return v.path
 			}
 		}
 	}
-	return false
+	return ""
 }
