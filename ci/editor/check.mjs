@@ -66,7 +66,7 @@ try {
   demand('a typo', (await change(typo)).map(d => `line ${d.range.start.line + 1}: ${d.message}`).join('; '), /Property verdcits is not allowed/)
   await change(text)
   const where = {line: text.split('\n').findIndex(l => l.includes('verdicts:')), character: 8}
-  demand('hover over verdicts', plain((await ask('textDocument/hover', {textDocument: {uri}, position: where}))?.contents).split(' Source:')[0], /Exact number of alerts by verdict/)
+  demand('hover over verdicts', plain((await ask('textDocument/hover', {textDocument: {uri}, position: where}))?.contents).replace(/^[# |]*(Stormproof scenario[ |]*)+/, '').split(' Source:')[0], /Exact number of alerts by verdict/)
   const parameter = text.replace('alerts:\n', 'times: "{{n}}"\n      alerts:\n')
   demand('a parameter in place of a number has no problem', String((await change(parameter)).length), /^0$/)
 } catch (err) {
