@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/retry"
@@ -118,17 +119,27 @@ func (c *Counters) due(now time.Time, all bool) map[string]entry {
 	return out
 }
 
+// writers is how many statuses are written at once: at a stop there is one grace for all of
+// them, while requests need the API server as well.
+const writers = 8
+
 func (c *Counters) write(ctx context.Context, due map[string]entry) {
+	var group errgroup.Group
+	group.SetLimit(writers)
 	for uid, e := range due {
-		if err := c.writeOne(ctx, uid, e); err != nil {
-			c.log.WarnContext(ctx, "writing status failed; it is tried again", "object", e.key.String(), "error", err)
-			c.mu.Lock()
-			if current := c.entries[uid]; current != nil {
-				current.dirty = true
+		group.Go(func() error {
+			if err := c.writeOne(ctx, uid, e); err != nil {
+				c.log.WarnContext(ctx, "writing status failed; it is tried again", "object", e.key.String(), "error", err)
+				c.mu.Lock()
+				defer c.mu.Unlock()
+				if current := c.entries[uid]; current != nil {
+					current.dirty = true
+				}
 			}
-			c.mu.Unlock()
-		}
+			return nil
+		})
 	}
+	_ = group.Wait() // each failure is told above, and tried again
 }
 
 // writeOne raises the object's counters; an object that has gone needs none.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -287,4 +288,23 @@ func TestCountersAreCoalescedAndNeverFall(t *testing.T) {
 	if got.Status.Occurrences != 5 || got.Status.Deliveries != 99 || writes != 1 || got.Status.Phase != v1alpha1.PhasePending {
 		t.Errorf("status %+v after %d writes", got.Status, writes)
 	}
+}
+
+func TestStatusesAreWrittenSideBySide(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const objects = 4 * writers
+		begun := time.Now()
+		c := newFake(t, interceptor.Funcs{Get: func(context.Context, client.WithWatch, client.ObjectKey, client.Object, ...client.GetOption) error {
+			time.Sleep(time.Second) // a slow server, in the bubble's own time
+			return apierrors.NewNotFound(schema.GroupResource{}, "gone")
+		}})
+		counters := NewCounters(c, Caller{Timeout: time.Minute}, time.Hour, slog.New(slog.DiscardHandler))
+		for i := range objects {
+			counters.Note(fmt.Sprint(i), "shop", fmt.Sprint(i), Tally{Occurrences: 1})
+		}
+		counters.Flush(t.Context())
+		if took := time.Since(begun); took != objects/writers*time.Second {
+			t.Errorf("%d statuses of a second each took %s, want %ds", objects, took, objects/writers)
+		}
+	})
 }

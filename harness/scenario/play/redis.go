@@ -143,24 +143,26 @@ func (w *world) keys(ctx context.Context) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
+	ttls, kinds := make([]*redis.DurationCmd, len(names)), make([]*redis.StatusCmd, len(names))
+	_, err = w.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, name := range names {
+			ttls[i], kinds[i] = p.PTTL(ctx, name), p.Type(ctx, name)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading TTLs and types of %d keys: %w", len(names), err)
+	}
 	out := []any{}
-	for _, name := range names {
-		ttl, err := w.redis.PTTL(ctx, name).Result()
-		if err != nil {
-			return nil, fmt.Errorf("reading the TTL of %s: %w", name, err)
-		}
-		kind, err := w.redis.Type(ctx, name).Result()
-		if err != nil {
-			return nil, fmt.Errorf("reading the type of %s: %w", name, err)
-		}
-		if kind == "none" {
+	for i, name := range names {
+		if kinds[i].Val() == "none" {
 			continue // it expired between SCAN and here
 		}
-		ms := ttl.Milliseconds()
-		if ttl < 0 {
+		ms := ttls[i].Val().Milliseconds()
+		if ttls[i].Val() < 0 {
 			ms = -1
 		}
-		out = append(out, map[string]any{"name": strings.TrimPrefix(name, w.prefix), "type": kind, "ttlMs": ms})
+		out = append(out, map[string]any{"name": strings.TrimPrefix(name, w.prefix), "type": kinds[i].Val(), "ttlMs": ms})
 	}
 	return out, nil
 }
