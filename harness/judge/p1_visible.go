@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -64,35 +65,45 @@ func verdictsComplete(e *evidence, b *breach) {
 	}
 }
 
-// fingerprintsTrue: the gateway's fingerprints and our identities are one to one.
+// fingerprintsTrue: the gateway's fingerprints and our identities are one to one. They are
+// held against each other in the order in which they were seen, so that the first sight of
+// a wrong one is the evidence.
 func fingerprintsTrue(e *evidence, b *breach) {
-	byIdentity, byPrint := map[string]string{}, map[string]string{}
-	bind := func(seq int64, identity, print string) {
-		if print == "" {
-			return
-		}
-		if old, ok := byIdentity[identity]; ok && old != print {
-			b.fail(seq, "one identity has two fingerprints, %.12s and %.12s: %s", old, print, identity)
-		}
-		if old, ok := byPrint[print]; ok && old != identity {
-			b.fail(seq, "two identities share fingerprint %.12s: %s and %s", print, old, identity)
-		}
-		byIdentity[identity], byPrint[print] = print, identity
+	type sight struct {
+		seq             int64
+		identity, print string
 	}
+	var sights []sight
 	for _, x := range e.entries {
 		if x.acked() {
-			bind(x.request.end.Seq, x.identity, x.verdict.Fingerprint)
+			sights = append(sights, sight{x.request.end.Seq, x.identity, x.verdict.Fingerprint})
 		}
 	}
 	for _, o := range e.objects {
 		if o.Managed && !o.Storm {
-			bind(o.first.Seq, o.identity, o.Fingerprint)
+			sights = append(sights, sight{o.first.Seq, o.identity, o.Fingerprint})
 		}
 	}
 	for _, p := range e.pages {
 		for _, m := range p.Page.Members {
-			bind(p.Seq, e.identity(m.Labels), m.Fingerprint)
+			sights = append(sights, sight{p.Seq, e.identity(m.Labels), m.Fingerprint})
 		}
+	}
+	slices.SortStableFunc(sights, func(a, b sight) int { return cmp.Compare(a.seq, b.seq) })
+	byIdentity, byPrint := map[string]string{}, map[string]string{}
+	for _, s := range sights {
+		if s.print == "" {
+			continue
+		}
+		if old, ok := byIdentity[s.identity]; ok && old != s.print {
+			b.fail(s.seq, "one identity has two fingerprints, %.12s and %.12s: %s", old, s.print, s.identity)
+			return
+		}
+		if old, ok := byPrint[s.print]; ok && old != s.identity {
+			b.fail(s.seq, "two identities share fingerprint %.12s: %s and %s", s.print, old, s.identity)
+			return
+		}
+		byIdentity[s.identity], byPrint[s.print] = s.print, s.identity
 	}
 }
 
