@@ -100,6 +100,8 @@ func TestP8RunsAgree(t *testing.T) {
 		"equal runs pass":           {[]Result{run("run 1", "passed", Pass), run("run 2", "passed", Pass)}, Pass, ""},
 		"another status fails":      {[]Result{run("run 1", "passed", Pass), run("run 2", "failed", Pass)}, Fail, "passed in run 1, failed in run 2"},
 		"another finding fails":     {[]Result{run("run 1", "passed", Pass), run("run 2", "passed", Inconclusive)}, Fail, "P2 is pass in run 1, inconclusive in run 2"},
+		"a missing finding fails":   {[]Result{run("run 1", "passed", Pass), {Scenario: "STO-01", Run: "run 2", Status: "passed"}}, Fail, "P2 is pass in run 1, missing in run 2"},
+		"P8 itself is not compared": {[]Result{{Scenario: "STO-01", Promises: map[string]Outcome{"P8": Pass}}, {Scenario: "STO-01"}}, Pass, ""},
 		"twice red in one way pass": {[]Result{run("run 1", "failed", Fail), run("run 2", "failed", Fail)}, Pass, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

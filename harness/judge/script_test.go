@@ -11,9 +11,10 @@ import (
 
 // script writes a history from lines, one event a line (open: three). The verbs:
 //
-//	begin key=value...            changes the begin event: hold=off frees=0s promises=P6,P7 secret=NAME
+//	begin key=value...            changes the begin event: hold=off schema= frees=0s promises=P6,P7 secret=NAME
+//	again                         a second begin event
 //	open ID ALERT OBJECT [...]    a request, its new object, and the answer 201
-//	send ID [retry-of=ID] [opaque] ALERT...   x, x@1m (starts a minute later), x/resolved, x/malformed, B.x
+//	send ID [retry-of=ID] [opaque] ALERT...   x, x@1m (starts a minute later), x/resolved, x/malformed, B.x, x+high
 //	STATUS ID [took= type= problem= retry-after=] VERDICT...   VERDICT:OBJECT[!FINGERPRINT][#OCC/DEL]; - for none
 //	lost ID                       no answer came
 //	object CHANGE NAME of ALERT [n= phase= occ= del= members= ns= uid= print= storm unmanaged]
@@ -109,13 +110,18 @@ func number(text string, otherwise int) int64 {
 	return n
 }
 
-// labelsOf an alert's short name: "x" is A's x, "B.x" is B's.
+// labelsOf an alert's short name: "x" is A's x, "B.x" is B's, "x+high" has a severity.
 func labelsOf(name string) map[string]string {
 	alertname := "A"
 	if before, rest, ok := strings.Cut(name, "."); ok {
 		alertname, name = before, rest
 	}
-	return map[string]string{"alertname": alertname, "i": name}
+	name, severity, ok := strings.Cut(name, "+")
+	out := map[string]string{"alertname": alertname, "i": name}
+	if ok {
+		out["severity"] = severity
+	}
+	return out
 }
 
 func fingerprintOf(name string) string { return fmt.Sprintf("%064x", name) }
@@ -125,6 +131,8 @@ func (s *script) line(w []string) error {
 	switch w[0] {
 	case "begin":
 		s.begin(o)
+	case "again":
+		s.add(history.Event{Begin: s.events[0].Begin})
 	case "open":
 		s.send(w[1], w[2:3])
 		name, _, _ := strings.Cut(w[2], "@")
@@ -184,6 +192,8 @@ func (s *script) begin(o map[string]string) {
 		switch k {
 		case "hold":
 			b.HoldWhileActive = v == "on"
+		case "schema":
+			b.Schema = v
 		case "frees":
 			b.FreesWithin = duration(v)
 		case "promises":
