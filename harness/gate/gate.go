@@ -179,6 +179,9 @@ func integration(c Criteria, r report.Report, add adder) {
 		got = "missing in " + unjudged[0]
 	}
 	add("promises judged", strings.Join(c.PromisesJudged, " "), got, len(unjudged) == 0 && r.Totals.Scenarios > 0)
+	if c.IntegrationRuns > 1 {
+		sameVerdicts(r, add)
+	}
 	add("control plane restarts", strconv.Itoa(c.StartRetries), strconv.Itoa(r.Environment.StartRetries), len(r.Runs) > 0 && r.Environment.StartRetries <= c.StartRetries)
 	if c.Race {
 		add("race detector", "on", map[bool]string{true: "on", false: "off: install a C compiler"}[r.Environment.Race], r.Environment.Race)

@@ -47,25 +47,29 @@ func TestEachFlawFailsItsOwnCriterion(t *testing.T) {
 		spoil     func(*Evidence)
 		criterion string
 	}{
-		"no lint":                  {func(e *Evidence) { e.Lint.Ran = false }, "lint"},
-		"a lint issue":             {func(e *Evidence) { e.Lint.Issues = 1 }, "lint"},
-		"no unit run":              {func(e *Evidence) { e.Unit = nil }, "unit tests"},
-		"a red unit run":           {func(e *Evidence) { e.Unit[1].Failed = 1 }, "unit tests"},
-		"a unit run of no test":    {func(e *Evidence) { e.Unit[2].Passed = 0 }, "unit tests"},
-		"a skipped unit test":      {func(e *Evidence) { e.Unit[0].Skipped = 1 }, "unit tests skipped"},
-		"a focused test":           {func(e *Evidence) { e.Forbidden = []string{"x_test.go:3 FIt"} }, "skipped, pending, focused in code"},
-		"code was not searched":    {func(e *Evidence) { e.Scanned = false }, "skipped, pending, focused in code"},
-		"two runs only":            {func(e *Evidence) { e.Report.Runs = e.Report.Runs[:2] }, "integration runs"},
-		"the same seed twice":      {func(e *Evidence) { e.Report.Runs[1].Seed = 0 }, "integration runs"},
-		"a red scenario":           {func(e *Evidence) { e.Report.Runs[0].Scenarios[0].Status = report.Failed }, "integration runs"},
-		"an inconclusive scenario": {func(e *Evidence) { e.Report.Runs[0].Scenarios[0].Status = report.Inconclusive }, "integration runs"},
-		"a scenario did not run":   {func(e *Evidence) { e.Report.Totals.Expected = 4 }, "catalogue complete"},
-		"nothing ran":              {func(e *Evidence) { e.Report = report.Report{} }, "pass rate"},
-		"residue":                  {func(e *Evidence) { e.Report.Runs[0].Scenarios[0].Residue = []string{"redis-key: x"} }, "residue"},
-		"an idle fault":            {func(e *Evidence) { e.Report.Runs[0].Scenarios[0].Faults[0].Applied = 0 }, "faults applied"},
-		"a promise not judged":     {func(e *Evidence) { e.Report.Runs[0].Scenarios[0].Promises = nil }, "promises judged"},
-		"a silent restart":         {func(e *Evidence) { e.Report.Environment.StartRetries = 1 }, "control plane restarts"},
-		"no race detector":         {func(e *Evidence) { e.Report.Environment.Race = false }, "race detector"},
+		"no lint":                    {func(e *Evidence) { e.Lint.Ran = false }, "lint"},
+		"a lint issue":               {func(e *Evidence) { e.Lint.Issues = 1 }, "lint"},
+		"no unit run":                {func(e *Evidence) { e.Unit = nil }, "unit tests"},
+		"a red unit run":             {func(e *Evidence) { e.Unit[1].Failed = 1 }, "unit tests"},
+		"a unit run of no test":      {func(e *Evidence) { e.Unit[2].Passed = 0 }, "unit tests"},
+		"a skipped unit test":        {func(e *Evidence) { e.Unit[0].Skipped = 1 }, "unit tests skipped"},
+		"a focused test":             {func(e *Evidence) { e.Forbidden = []string{"x_test.go:3 FIt"} }, "skipped, pending, focused in code"},
+		"code was not searched":      {func(e *Evidence) { e.Scanned = false }, "skipped, pending, focused in code"},
+		"two runs only":              {func(e *Evidence) { e.Report.Runs = e.Report.Runs[:2] }, "integration runs"},
+		"the same seed twice":        {func(e *Evidence) { e.Report.Runs[1].Seed = 0 }, "integration runs"},
+		"a red scenario":             {func(e *Evidence) { e.Report.Runs[0].Scenarios[0].Status = report.Failed }, "integration runs"},
+		"an inconclusive scenario":   {func(e *Evidence) { e.Report.Runs[0].Scenarios[0].Status = report.Inconclusive }, "integration runs"},
+		"a scenario did not run":     {func(e *Evidence) { e.Report.Totals.Expected = 4 }, "catalogue complete"},
+		"nothing ran":                {func(e *Evidence) { e.Report = report.Report{} }, "pass rate"},
+		"residue":                    {func(e *Evidence) { e.Report.Runs[0].Scenarios[0].Residue = []string{"redis-key: x"} }, "residue"},
+		"an idle fault":              {func(e *Evidence) { e.Report.Runs[0].Scenarios[0].Faults[0].Applied = 0 }, "faults applied"},
+		"a promise not judged":       {func(e *Evidence) { e.Report.Runs[0].Scenarios[0].Promises = nil }, "promises judged"},
+		"another verdict in one run": {func(e *Evidence) { e.Report.Runs[1].Scenarios[0].Status = report.Failed }, "same verdict in every run"},
+		"another finding in one run": {func(e *Evidence) {
+			e.Report.Runs[1].Scenarios[0].Promises = map[string]string{"P1": "inconclusive"}
+		}, "same verdict in every run"},
+		"a silent restart": {func(e *Evidence) { e.Report.Environment.StartRetries = 1 }, "control plane restarts"},
+		"no race detector": {func(e *Evidence) { e.Report.Environment.Race = false }, "race detector"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := sound()
@@ -134,5 +138,22 @@ func TestPlannedRunsDiffer(t *testing.T) {
 	}
 	if len(seeds) != 3 || len(procs) != 3 {
 		t.Errorf("%d seeds, %d degrees of parallelism; want 3 of each", len(seeds), len(procs))
+	}
+}
+
+func TestTheFindingOnOrderStandsBesideTheOthers(t *testing.T) {
+	e := sound()
+	e.Report.Runs[2].Scenarios[0].Status = report.Failed
+	MarkOrder(&e.Report)
+	for i, run := range e.Report.Runs {
+		if got := run.Scenarios[0].Promises; got["P8"] != "fail" || got["P1"] != "pass" {
+			t.Errorf("run %d: %v", i+1, got)
+		}
+	}
+	alone := sound()
+	alone.Report.Runs = alone.Report.Runs[:1]
+	MarkOrder(&alone.Report)
+	if got := alone.Report.Runs[0].Scenarios[0].Promises["P8"]; got != "not-judged" {
+		t.Errorf("of one run alone it is %q", got)
 	}
 }

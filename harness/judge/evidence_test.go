@@ -176,3 +176,16 @@ func TestAMissingAnswerIsExcusedOnlyWhileTheSystemIsDown(t *testing.T) {
 		{"nothing was broken", Fail, lost(nil)},
 	})
 }
+
+func TestAFileOfTheFirstVersionIsStillJudged(t *testing.T) {
+	events, err := history.Read("../history/testdata/v1.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := Judge(events); v.Outcome() != Pass {
+		t.Errorf("%s: %s", v.Outcome(), v.FirstCause())
+	}
+	if v := Judge(events[:len(events)-1]); v.Outcome() != Inconclusive {
+		t.Errorf("without its end it is %s", v.Outcome())
+	}
+}

@@ -3,13 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/stormproof/stormproof/harness/history"
-	"github.com/stormproof/stormproof/harness/judge"
 	"github.com/stormproof/stormproof/harness/scenario"
 )
 
@@ -87,37 +84,4 @@ func newSchema() *cobra.Command {
 	cmd.Flags().BoolVar(&markdown, "markdown", false, "the reference of the language, as Markdown")
 	cmd.MarkFlagsMutuallyExclusive("fragment", "markdown")
 	return cmd
-}
-
-func newJudge() *cobra.Command {
-	return &cobra.Command{
-		Use:   "judge DIR",
-		Short: "Judge the histories of a saved run again, without the system",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			dir, err := filepath.EvalSymlinks(args[0]) // reports/latest is a link
-			if err != nil {
-				return usageError{fmt.Errorf("finding the run: %w; name its folder, for example reports/latest", err)}
-			}
-			files, err := history.ReadDir(dir)
-			if err != nil {
-				return usageError{fmt.Errorf("%w; name the folder of a run, for example reports/latest", err)}
-			}
-			red := 0
-			for _, f := range files {
-				v := judge.Judge(f.Events)
-				line := string(v.Outcome())
-				if v.Outcome() != judge.Pass {
-					red++
-					line += ": " + v.FirstCause()
-				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%s  %s\n", f.Path, line)
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%d passed, %d failed\n", len(files)-red, red)
-			if red > 0 {
-				return quietError{exitFail}
-			}
-			return nil
-		},
-	}
 }

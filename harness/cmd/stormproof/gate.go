@@ -74,6 +74,7 @@ func gateVerb(cmd *cobra.Command, g *gateFlags) error {
 	}
 	evidence, err := g.collect(cmd, session, criteria, log)
 	r := evidence.Report
+	gate.MarkOrder(&r)
 	verdict := gate.Evaluate(criteria, evidence)
 	r.Gate = &verdict
 	tree := treeID(cmd.Context(), r.Environment.Choices)
