@@ -2,6 +2,7 @@ package judge
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -78,13 +79,7 @@ func (m *model) take(alert, startsAt string, counts bool) string {
 	}
 	l := &life{alert: alert, episodes: map[string]bool{}, n: m.made[alert] + 1}
 	m.made[alert]++
-	var recent []time.Time
-	for _, b := range m.born {
-		if m.now().Sub(b) <= time.Minute {
-			recent = append(recent, b)
-		}
-	}
-	m.born = append(recent, m.now())
+	m.born = append(slices.DeleteFunc(m.born, func(b time.Time) bool { return m.now().Sub(b) > time.Minute }), m.now())
 	l.name = fmt.Sprintf("%s-%d", alert, l.n)
 	if l.storm = len(m.born) >= 3; l.storm {
 		l.name = fmt.Sprintf("storm-%d", len(m.all))

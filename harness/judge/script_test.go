@@ -239,14 +239,15 @@ func (s *script) answer(w []string) error {
 	}
 	index := 0
 	for _, word := range w[2:] {
-		switch k, v, _ := strings.Cut(word, "="); {
-		case k == "took":
+		k, v, _ := strings.Cut(word, "=")
+		switch k {
+		case "took":
 			a.Latency = duration(v)
-		case k == "type":
+		case "type":
 			a.ContentType = v
-		case k == "problem":
+		case "problem":
 			a.Problem = v
-		case k == "retry-after":
+		case "retry-after":
 			a.RetryAfter = v
 		default:
 			if word != "-" {
