@@ -5,6 +5,10 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/stormproof/kind
 began=$(date +%s)
 
+# Nothing fails in silence: with set -E functions and subshells tell too.
+set -E
+trap 'code=$?; printf "kind-offline: %s:%s: \"%s\" failed with %s\n" "${BASH_SOURCE[0]##*/}" "$LINENO" "$BASH_COMMAND" "$code" >&2' ERR
+
 # say LINE: progress, on standard error so that standard output stays usable.
 say() { printf 'kind-offline: %s (%d s)\n' "$1" "$(($(date +%s) - began))" >&2; }
 

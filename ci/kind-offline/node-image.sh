@@ -20,11 +20,13 @@ need docker docker.io
 reachable
 need debootstrap debootstrap
 need go golang-go
+need jq jq
 
 programs=$here/programs
 kubernetes=$(cd "$programs" && go list -m -f '{{.Version}}' k8s.io/kubernetes)
 image=stormproof/kind-node:$kubernetes
-key=$(digest "$0" "$here/lib.sh" "$programs/go.mod" "$programs/go.sum" "$here/pause/main.go" "$here/../../go.mod")
+kind=$(cd "$here/../.." && go mod download -json sigs.k8s.io/kind)
+key=$(digest "$0" "$programs/go.mod" "$programs/go.sum" "$here/pause/main.go" "$here"/{cni.json,storage.yaml} <(jq -r .Sum <<<"$kind"))
 if labelled "$image" "$key"; then say "$image is there"; echo "$image"; exit; fi
 
 # compile: the programs into the cache, keyed by what pins them.
@@ -60,7 +62,7 @@ rootfs() {
 # kindfiles DIR: the files of Kind's base image, bent to what Debian's containerd can do.
 kindfiles() {
   local files unit=$1/etc/systemd/system/containerd.service
-  files=$(cd "$here/../.." && go mod download -json sigs.k8s.io/kind | jq -r .Dir)/images/base/files
+  files=$(jq -r .Dir <<<"$kind")/images/base/files
   cp -r --no-preserve=mode,ownership "$files/." "$1/"
   chmod 755 "$1"/usr/local/bin/* "$1"/kind/bin/*
   sed -i -e '/^Limit/d' -e '/^TasksMax/d' -e '/^OOMScoreAdjust/d' -e 's,/usr/local/bin/containerd,/usr/bin/containerd,' "$unit"
