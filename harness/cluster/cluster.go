@@ -1,14 +1,15 @@
 // Package cluster brings up the Kubernetes API that scenarios run against.
 //
-// Start prefers, in this order, what comes closest to production: a Kind cluster (not in
-// this version: it says so and goes on), then an API server and etcd of our own, run by
-// controller-runtime's envtest. The programs for the latter come from KUBEBUILDER_ASSETS,
-// the user's cache, setup-envtest's archives, or are compiled from their Go modules. A
-// cluster that exists already is used only when it is asked for by name; there, nothing is
-// deleted but what Start made.
+// Start prefers, in this order, what comes closest to production: a Kind cluster, where a
+// container daemon and a node image are there, then an API server and etcd of our own, run
+// by controller-runtime's envtest. The programs for the latter come from
+// KUBEBUILDER_ASSETS, the user's cache, setup-envtest's archives, or are compiled from their
+// Go modules. A cluster that exists already is used only when it is asked for by name;
+// there, nothing is deleted but what Start made.
 //
 //	auto ── kind ── envtest
-//	                  └── KUBEBUILDER_ASSETS, cache, download, compile
+//	          │       └── KUBEBUILDER_ASSETS, cache, download, compile
+//	          └── docker, podman; a local node image, or, when Kind is asked for, the official one
 //
 // No controller-manager runs in envtest unless it is asked for (Options.Controllers):
 // namespaces stay in Terminating, nothing is garbage collected, and quota has no status.
@@ -68,7 +69,7 @@ type Cluster struct {
 	Config *rest.Config
 	// KubeconfigPath is a file with the same rights, readable by this user only.
 	KubeconfigPath string
-	// Kind is Envtest or Existing.
+	// Kind is the one that was chosen.
 	Kind   string
 	Choice report.Choice
 	// StartRetries counts starts of the control plane that failed before one held; more
@@ -83,8 +84,9 @@ type Cluster struct {
 	stop func(ctx context.Context) error
 }
 
-// Start brings up a cluster with the CRDs installed and established. The cluster ends with
-// ctx: pass the context of the whole run. Errors are *ErrUnavailable where the fix lies
+// Start brings up a cluster with the CRDs installed and established. Its programs end with
+// ctx: pass the context of the whole run. A Kind cluster ends with Stop; that of a harness
+// that was killed is removed by the next one. Errors are *ErrUnavailable where the fix lies
 // with the machine.
 func Start(ctx context.Context, opt Options) (*Cluster, error) {
 	if opt.Out == nil {
@@ -105,7 +107,7 @@ func Start(ctx context.Context, opt Options) (*Cluster, error) {
 		return nil, fmt.Errorf("making a folder for the cluster: %w", err)
 	}
 	catch, err := climb(ctx, opt, ladder{
-		kind:     func(context.Context) (*Cluster, error) { return nil, noKind(ctx, probeDaemon) },
+		kind:     func(ctx context.Context) (*Cluster, error) { return startKind(ctx, opt, crds) },
 		envtest:  func(ctx context.Context) (*Cluster, error) { return startEnvtest(ctx, opt, crds) },
 		existing: func(ctx context.Context) (*Cluster, error) { return useExisting(ctx, opt, crds) },
 	})

@@ -90,25 +90,6 @@ func TestChoiceOfTheCluster(t *testing.T) {
 	}
 }
 
-func TestNoKindSaysWhatIsMissing(t *testing.T) {
-	tests := map[string]struct {
-		probe error
-		want  string
-	}{
-		"without a daemon": {errors.New("refused"), "no container daemon reachable"},
-		"with a daemon":    {nil, "Kind arrives with the next milestone"},
-	}
-	for name, tc := range tests {
-		t.Run(name, func(t *testing.T) {
-			err := noKind(t.Context(), func(context.Context) error { return tc.probe })
-			u, ok := errors.AsType[*ErrUnavailable](err)
-			if !ok || u.Reason != tc.want || !strings.Contains(u.Fix, "--cluster=envtest") {
-				t.Errorf("got %v", err)
-			}
-		})
-	}
-}
-
 func TestProgramsOfTheControlPlaneComeFromTheNearestPlace(t *testing.T) {
 	nothing := func(context.Context) (string, error) { return "", errors.New("refused") }
 	gives := func(dir string) func(context.Context) (string, error) {

@@ -1,0 +1,148 @@
+// Package containers finds the container daemon of this machine and asks it for the few
+// things that the providers of clusters and Redis have in common. It speaks to the daemon
+// through its own program, as Kind does, so that whatever the user has set up (DOCKER_HOST,
+// contexts, a remote machine) holds here too.
+//
+//	Find ── docker ── podman
+//
+// A Claim marks what is made outside of this process, so that the next one finds what a
+// killed one left behind (Orphans), and nothing that belongs to others.
+package containers
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/stormproof/stormproof/harness/internal/binaries"
+)
+
+// Daemons.
+const (
+	Docker = "docker"
+	Podman = "podman"
+)
+
+// answerWithin bounds a question to the daemon: one that hangs is none.
+const answerWithin = 10 * time.Second
+
+// StartHint is what to type where there is no daemon.
+const StartHint = `start Docker or Podman; where neither is installed, as root on Debian: eval "$(ci/kind-offline/daemon.sh start)"`
+
+// Daemon is a container daemon that answers.
+type Daemon struct {
+	// Name is Docker or Podman, and its program's name.
+	Name string
+	// Version of the server, for example "28.2.2".
+	Version string
+
+	run runner
+}
+
+// runner runs a program and returns what it printed; the error has what it complained about.
+type runner func(ctx context.Context, program string, args ...string) (string, error)
+
+// Find returns the daemon to use, and why this one. The error is a *binaries.Unavailable.
+func Find(ctx context.Context) (Daemon, string, error) { return find(ctx, run) }
+
+func find(ctx context.Context, run runner) (Daemon, string, error) {
+	rung := func(name, format string) binaries.Rung[Daemon] {
+		return binaries.Rung[Daemon]{Name: name, Try: func(ctx context.Context) (Daemon, string, error) {
+			ctx, cancel := context.WithTimeout(ctx, answerWithin)
+			defer cancel()
+			version, err := run(ctx, name, "version", "--format", format)
+			return Daemon{Name: name, Version: version, run: run}, name + " " + version + " answers", err
+		}}
+	}
+	catch, err := binaries.Climb(ctx, []binaries.Rung[Daemon]{
+		rung(Docker, "{{.Server.Version}}"),
+		rung(Podman, "{{.Client.Version}}"), // it has no server of its own
+	}, nil)
+	if err != nil {
+		if ctx.Err() != nil {
+			return Daemon{}, "", ctx.Err()
+		}
+		return Daemon{}, "", &binaries.Unavailable{What: "containers", Reason: "no container daemon answers", Fix: StartHint, Err: err}
+	}
+	return catch.Got, catch.Why(), nil
+}
+
+// Images are the local images of a repository (owner/name) that have a tag, as the daemon
+// calls them: Podman puts a host in front.
+func (d Daemon) Images(ctx context.Context, repository string) ([]string, error) {
+	said, err := d.ask(ctx, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}")
+	if err != nil {
+		return nil, fmt.Errorf("listing %s's images: %w", d.Name, err)
+	}
+	var images []string
+	for name := range strings.FieldsSeq(said) {
+		repo, tag, _ := cutLast(name, ":")
+		if (repo == repository || strings.HasSuffix(repo, "/"+repository)) && tag != "<none>" {
+			images = append(images, name)
+		}
+	}
+	return images, nil
+}
+
+// Has reports whether an image is there; it may be named by its digest.
+func (d Daemon) Has(ctx context.Context, image string) bool {
+	_, err := d.ask(ctx, "image", "inspect", "--format", "{{.Id}}", image)
+	return err == nil
+}
+
+// Pull gets an image from its registry; progress goes to out.
+func (d Daemon) Pull(ctx context.Context, image string, out io.Writer) error {
+	cmd := exec.CommandContext(ctx, d.Name, "pull", image)
+	var complaint bytes.Buffer
+	cmd.Stdout, cmd.Stderr = out, &complaint
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s pull %s: %w: %s", d.Name, image, err, strings.TrimSpace(complaint.String()))
+	}
+	return nil
+}
+
+// Ask runs the daemon's program and returns what it printed.
+func (d Daemon) Ask(ctx context.Context, args ...string) (string, error) { return d.ask(ctx, args...) }
+
+func (d Daemon) ask(ctx context.Context, args ...string) (string, error) {
+	return d.run(ctx, d.Name, args...)
+}
+
+func run(ctx context.Context, program string, args ...string) (string, error) {
+	if _, err := exec.LookPath(program); err != nil {
+		return "", &binaries.Unavailable{What: program, Reason: "not on PATH", Fix: "install it", Err: err}
+	}
+	cmd := exec.CommandContext(ctx, program, args...)
+	// What a killed child left running must not hold its output, and us with it.
+	cmd.WaitDelay = time.Second
+	var out, complaint bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &complaint
+	if err := cmd.Run(); err != nil {
+		err = errors.Join(err, ctx.Err())
+		return "", &binaries.Unavailable{What: program, Reason: oneLine(complaint.String(), err), Fix: "check " + program + " version", Err: err}
+	}
+	return strings.TrimSpace(out.String()), nil
+}
+
+// oneLine is the first line of a complaint, else of the error.
+func oneLine(complaint string, err error) string {
+	for _, text := range []string{complaint, err.Error()} {
+		if line, _, _ := strings.Cut(strings.TrimSpace(text), "\n"); line != "" {
+			return line
+		}
+	}
+	return "failed"
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}
