@@ -73,6 +73,10 @@ test-editor: $(BIN) ## Completion, hover and diagnostics in the real YAML langua
 	@rm -rf $(CACHE)/editor/scenarios && $(BIN) new --dir $(CACHE)/editor/scenarios
 	node ci/editor/check.mjs $(CACHE)/editor/node_modules/yaml-language-server/bin/yaml-language-server $(CACHE)/editor/scenarios
 
+.PHONY: test-containers
+test-containers: ## Kind clusters and containers of Redis: come up, go, leave nothing (needs a container daemon, fails without)
+	go test -count=1 -tags containers -run Containers ./harness/cluster/...
+
 .PHONY: clean
 clean: ## Remove what was built here; reports and caches stay
 	rm -rf bin

@@ -42,7 +42,7 @@ type kindCluster struct {
 func startKind(ctx context.Context, opt Options, crds []*apiextensionsv1.CustomResourceDefinition) (*Cluster, error) {
 	daemon, why, err := containers.Find(ctx)
 	if err != nil {
-		return nil, noKind(ctx, "no container daemon answers", containers.StartHint, err)
+		return nil, noDaemon(ctx, err)
 	}
 	image, from, err := nodeImage(ctx, daemon, opt)
 	if err != nil {
@@ -61,9 +61,8 @@ func startKind(ctx context.Context, opt Options, crds []*apiextensionsv1.CustomR
 	}
 	say(opt.Out, "cluster: making the Kind cluster %s from %s, about 20 s\n", k.claim.Name, image)
 	if err := k.start(ctx, opt.Dir, crds); err != nil {
-		err = errors.Join(err, k.stop(ctx))
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
+		if left := k.stop(ctx); left != nil { // said here, because an interrupt hides it
+			say(opt.Out, "cluster: %s\n", left)
 		}
 		return nil, noKind(ctx, "the cluster did not come up", "read kind.log and kind-logs in "+opt.Dir+", or use --cluster=envtest", err)
 	}
@@ -77,6 +76,14 @@ func noKind(ctx context.Context, reason, fix string, cause error) error {
 		return ctx.Err()
 	}
 	return &ErrUnavailable{What: "cluster", Reason: reason, Fix: fix + "; or use --cluster=envtest", Err: cause}
+}
+
+// noDaemon says of a Kind cluster what package containers says of the daemon.
+func noDaemon(ctx context.Context, err error) error {
+	if u, ok := errors.AsType[*ErrUnavailable](err); ok {
+		return noKind(ctx, u.Reason, u.Fix, u.Err)
+	}
+	return err
 }
 
 func newProvider(daemon string, log io.Writer) *kind.Provider {

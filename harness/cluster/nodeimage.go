@@ -19,31 +19,48 @@ const (
 	ownNode = "stormproof/kind-node"
 )
 
-// nodeImage is the image for the node, and where it is from: Kind's own choice if it is
-// there, else the newest local one, official before ours; and where none is there, Kind's
-// choice is pulled, if Kind was asked for.
+// KindReady says which daemon and which node image a Kind cluster would use here, without
+// pulling anything; the error is an *ErrUnavailable.
+func KindReady(ctx context.Context) (string, error) {
+	d, _, err := containers.Find(ctx)
+	if err != nil {
+		return "", err
+	}
+	image, err := localNodeImage(ctx, d)
+	return d.Name + " " + d.Version + " with " + image, err
+}
+
+// nodeImage is the image for the node, and where it is from. Where none is there, Kind's
+// own choice is pulled, if Kind was asked for.
 func nodeImage(ctx context.Context, d containers.Daemon, opt Options) (image, from string, err error) {
-	if d.Has(ctx, defaults.Image) {
-		return defaults.Image, "the node image is there", nil
-	}
-	for _, repository := range []string{officialNode, ownNode} {
-		local, err := d.Images(ctx, repository)
-		if err != nil {
-			return "", "", noKind(ctx, "the daemon does not list its images", containers.StartHint, err)
-		}
-		if image := newest(local); image != "" {
-			return image, "the node image is there", nil
-		}
-	}
-	if opt.Kind != Kind {
-		return "", "", noKind(ctx, d.Name+" has no node image",
-			"type --cluster=kind, which pulls "+defaults.Image+", or make kind, which makes one without a registry", nil)
+	image, err = localNodeImage(ctx, d)
+	if err == nil || opt.Kind != Kind {
+		return image, "the node image is there", err
 	}
 	say(opt.Out, "cluster: pulling %s, once\n", defaults.Image)
 	if err := d.Pull(ctx, defaults.Image, opt.Out); err != nil {
 		return "", "", noKind(ctx, d.Name+" has no node image, and none could be pulled", "make kind makes one without a registry", err)
 	}
 	return defaults.Image, "the official node image was pulled", nil
+}
+
+// localNodeImage is Kind's own choice if it is there, else the newest one, official before
+// ours.
+func localNodeImage(ctx context.Context, d containers.Daemon) (string, error) {
+	if d.Has(ctx, defaults.Image) {
+		return defaults.Image, nil
+	}
+	for _, repository := range []string{officialNode, ownNode} {
+		local, err := d.Images(ctx, repository)
+		if err != nil {
+			return "", noKind(ctx, "the daemon does not list its images", containers.StartHint, err)
+		}
+		if image := newest(local); image != "" {
+			return image, nil
+		}
+	}
+	return "", noKind(ctx, d.Name+" has no node image",
+		"type --cluster=kind, which pulls "+defaults.Image+", or make kind, which makes one without a registry", nil)
 }
 
 // newest is the image with the highest version as its tag, "" if no tag is one.

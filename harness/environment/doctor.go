@@ -2,6 +2,7 @@ package environment
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -34,6 +35,10 @@ type Facts struct {
 	Go, CC, Git, Redis, Chromium string
 	// ControlPlane, ControllerManager and Alertmanager are folders or files in the cache, "" when not there.
 	ControlPlane, ControllerManager, Alertmanager, RedisCached string
+	// Kind is the daemon and the node image for Kind clusters; where there is none, NoKind
+	// says why.
+	Kind   string
+	NoKind error
 	// Apt says that Debian's package tools are there.
 	Apt    bool
 	Cache  string
@@ -44,7 +49,11 @@ type Facts struct {
 const needMB = 3000
 
 // Doctor looks at the machine.
-func Doctor(_ context.Context, o Options) []Finding { return Diagnose(probe(o)) }
+func Doctor(ctx context.Context, o Options) []Finding {
+	f := probe(o)
+	f.Kind, f.NoKind = cluster.KindReady(ctx)
+	return Diagnose(f)
+}
 
 func probe(o Options) Facts {
 	which := func(names ...string) string {
@@ -93,6 +102,7 @@ func Diagnose(f Facts) []Finding {
 		tool("git", f.Git, Degraded, "reports cannot name the commit", "apt-get install git"),
 		tool("C compiler", f.CC, Degraded, "no race detector; the gate demands it", "apt-get install gcc libc6-dev"),
 		controlPlane(f),
+		optional("kind", f.Kind, f.NoKind, "clusters are envtest's, without nodes and pods"),
 		redisServer(f),
 		onDemand("controller manager", f.ControllerManager, "compiles it from Kubernetes' Go module, 2 to 5 minutes, once"),
 		onDemand("alertmanager", f.Alertmanager, "compiles it from its Go module, about a minute, once"),
@@ -138,6 +148,18 @@ func onDemand(part, dir, how string) Finding {
 		return Finding{Part: part, State: OK, What: dir}
 	}
 	return Finding{Part: part, State: OK, What: "not there yet", Why: "the first run that needs it " + how}
+}
+
+// optional is a part that has a stand-in.
+func optional(part, what string, missing error, without string) Finding {
+	if missing == nil {
+		return Finding{Part: part, State: OK, What: what}
+	}
+	f := Finding{Part: part, State: Degraded, What: missing.Error(), Why: without, Fix: "see what it says"}
+	if u, ok := errors.AsType[*binaries.Unavailable](missing); ok {
+		f.What, f.Fix = u.Reason, u.Fix
+	}
+	return f
 }
 
 func disk(f Facts) Finding {

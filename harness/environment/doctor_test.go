@@ -1,16 +1,20 @@
 package environment
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/stormproof/stormproof/harness/internal/binaries"
 )
 
 // whole is a machine that has everything.
 var whole = Facts{Go: "/bin/go", CC: "/bin/gcc", Git: "/bin/git", Redis: "/bin/redis-server", Chromium: "/bin/chromium",
-	ControlPlane: "/cache/cp", ControllerManager: "/cache/cm", Alertmanager: "/cache/am", RedisCached: "/cache/redis", Apt: true, Cache: "/cache", FreeMB: 100_000}
+	ControlPlane: "/cache/cp", ControllerManager: "/cache/cm", Alertmanager: "/cache/am", RedisCached: "/cache/redis", Kind: "docker 28 with kindest/node:v1",
+	Apt: true, Cache: "/cache", FreeMB: 100_000}
 
 func TestOnAWholeMachineEveryPartIsOK(t *testing.T) {
 	var parts []string
@@ -20,7 +24,7 @@ func TestOnAWholeMachineEveryPartIsOK(t *testing.T) {
 			t.Errorf("%+v, want ok, what was found, and nothing to fix", f)
 		}
 	}
-	want := []string{"go", "git", "C compiler", "control plane", "redis-server", "controller manager", "alertmanager", "disk", "chromium"}
+	want := []string{"go", "git", "C compiler", "control plane", "kind", "redis-server", "controller manager", "alertmanager", "disk", "chromium"}
 	if diff := cmp.Diff(want, parts); diff != "" {
 		t.Error(diff)
 	}
@@ -54,6 +58,9 @@ func TestWhatIsMissingIsToldWithItsConsequenceAndItsFix(t *testing.T) {
 		"a controller manager to come is no defect": {func(f *Facts) { f.ControllerManager = "" }, "controller manager", OK,
 			"not there yet", "the first run that needs it compiles it", ""},
 		"an Alertmanager to come is no defect": {func(f *Facts) { f.Alertmanager = "" }, "alertmanager", OK, "not there yet", "compiles it", ""},
+		"without a container daemon clusters have no nodes": {func(f *Facts) {
+			f.NoKind = &binaries.Unavailable{What: "containers", Reason: "no container daemon answers", Fix: "start Docker"}
+		}, "kind", Degraded, "no container daemon answers", "envtest", "start Docker"},
 		"too little space to build": {func(f *Facts) { f.ControlPlane, f.FreeMB = "", needMB-1 }, "disk", Missing,
 			fmt.Sprintf("%d MB free at /cache", needMB-1), fmt.Sprintf("%d MB", needMB), "XDG_CACHE_HOME"},
 		"just enough space to build":            {func(f *Facts) { f.ControlPlane, f.FreeMB = "", needMB }, "disk", OK, fmt.Sprintf("%d MB free at /cache", needMB), "", ""},
@@ -77,7 +84,7 @@ func TestWhatIsMissingIsToldWithItsConsequenceAndItsFix(t *testing.T) {
 }
 
 func TestWhateverIsNotOKHasAFix(t *testing.T) {
-	for _, f := range Diagnose(Facts{}) {
+	for _, f := range Diagnose(Facts{NoKind: errors.New("unknown")}) {
 		if f.State != OK && f.Fix == "" {
 			t.Errorf("%+v tells no fix", f)
 		}

@@ -59,15 +59,17 @@ func find(ctx context.Context, run runner) (Daemon, string, error) {
 			return Daemon{Name: name, Version: version, run: run}, name + " " + version + " answers", err
 		}}
 	}
+	var misses []string
 	catch, err := binaries.Climb(ctx, []binaries.Rung[Daemon]{
 		rung(Docker, "{{.Server.Version}}"),
 		rung(Podman, "{{.Client.Version}}"), // it has no server of its own
-	}, nil)
+	}, func(m binaries.Miss) { misses = append(misses, m.String()) })
 	if err != nil {
 		if ctx.Err() != nil {
 			return Daemon{}, "", ctx.Err()
 		}
-		return Daemon{}, "", &binaries.Unavailable{What: "containers", Reason: "no container daemon answers", Fix: StartHint, Err: err}
+		return Daemon{}, "", &binaries.Unavailable{What: "containers", Fix: StartHint,
+			Reason: "no container daemon answers (" + strings.Join(misses, "; ") + ")"}
 	}
 	return catch.Got, catch.Why(), nil
 }

@@ -37,7 +37,7 @@ func TestDaemonIsChosenWithItsReason(t *testing.T) {
 			d, why, err := find(t.Context(), says(tc.answers))
 			if tc.name == "" {
 				u, ok := errors.AsType[*binaries.Unavailable](err)
-				if !ok || u.Fix != StartHint {
+				if !ok || u.Fix != StartHint || u.Reason != "no container daemon answers (docker: not on PATH; podman: not on PATH)" {
 					t.Errorf("got %v, want what to type", err)
 				}
 				return
