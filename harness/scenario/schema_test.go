@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -134,4 +135,29 @@ func published(t *testing.T, make func() ([]byte, error), id string) *validator.
 		t.Fatal(err)
 	}
 	return schema
+}
+
+// TestScenariosNameTheirSchema: an editor completes only in files that do; that the path
+// leads somewhere, lint says.
+func TestScenariosNameTheirSchema(t *testing.T) {
+	var files []string
+	for _, pattern := range []string{"../../scenarios/*/*-[0-9]*.yaml", "../../examples/*/*-[0-9]*.yaml"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
+	}
+	if len(files) == 0 {
+		t.Fatal("no scenarios found")
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.HasPrefix(b, []byte("# yaml-language-server: $schema=")) {
+			t.Errorf("%s: the first line names no schema, as `stormproof new` writes it", file)
+		}
+	}
 }
