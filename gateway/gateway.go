@@ -80,7 +80,7 @@ func New(o Options) (*Gateway, error) {
 	}
 	g := &Gateway{config: o.Config, log: o.Logger, redis: newRedis(o.Config.Redis), transport: transport}
 	metrics := server.NewMetrics()
-	caller := remediation.Caller{Timeout: o.Config.Kubernetes.Timeout, Observe: metrics.Kubernetes}
+	caller := remediation.Caller{Timeout: o.Config.Kubernetes.Timeout, Observe: metrics.Kubernetes, Limit: &remediation.Limit{}}
 	g.counters = remediation.NewCounters(kubernetes, caller, o.Config.Kubernetes.FlushInterval, o.Logger)
 	writer := remediation.NewWriter(remediation.Options{Client: kubernetes, Caller: caller, Clock: o.Clock,
 		Window: o.Config.Dedup.Window, HoldWhileActive: o.Config.Dedup.HoldWhileActive, Fallback: o.Config.Kubernetes.FallbackNamespace,
@@ -122,7 +122,7 @@ func newClient(o Options) (client.Client, *http.Transport, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading Kubernetes credentials: %w", err)
 	}
-	c, err := client.New(cfg, client.Options{Scheme: scheme, HTTPClient: &http.Client{Transport: wrapped}, Mapper: fixedMapper()})
+	c, err := client.New(cfg, client.Options{Scheme: scheme, HTTPClient: &http.Client{Transport: remediation.OwnRetries(wrapped)}, Mapper: fixedMapper()})
 	if err != nil {
 		return nil, nil, fmt.Errorf("building the Kubernetes client: %w", err)
 	}

@@ -173,16 +173,6 @@ func TestCallsAreTriedAgainOnlyWhereThatHelps(t *testing.T) {
 	}
 }
 
-func TestThePauseIsWhatTheServerAskedFor(t *testing.T) {
-	c := Caller{Jitter: func() float64 { return 0 }}
-	if got := c.pause(apierrors.NewTooManyRequests("busy", 7), 0); got != 7*time.Second {
-		t.Errorf("got %s, want 7s", got)
-	}
-	if got := c.pause(errors.New("reset"), 3); got != 80*time.Millisecond {
-		t.Errorf("got %s, want 80ms", got)
-	}
-}
-
 func TestNamesAreAlwaysValidAndTellAlertsApart(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		label := rapid.String().Draw(t, "label")

@@ -15,6 +15,8 @@ type Caller struct {
 	Timeout time.Duration
 	// Observe, if not nil, is told every attempt: verb, resource, and its error or nil.
 	Observe func(verb, resource string, err error)
+	// Limit bounds the calls at once; nil for no bound.
+	Limit *Limit
 	// Jitter is a random number in [0,1); nil takes one from math/rand.
 	Jitter func() float64
 }
@@ -29,11 +31,15 @@ const (
 // made again.
 func (c Caller) Do(ctx context.Context, verb, resource string, f func(context.Context) error) error {
 	for attempt := 0; ; attempt++ {
-		err := c.once(ctx, verb, resource, f)
+		asked, err := c.once(ctx, verb, resource, f)
 		if err == nil || !transient(err) || ctx.Err() != nil {
 			return err
 		}
-		timer := time.NewTimer(c.pause(err, attempt))
+		pause := c.pause(asked, attempt)
+		if deadline, bounded := ctx.Deadline(); bounded && time.Until(deadline) < pause {
+			return err // the sender learns it now, and has time to come again
+		}
+		timer := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
@@ -43,24 +49,37 @@ func (c Caller) Do(ctx context.Context, verb, resource string, f func(context.Co
 	}
 }
 
-func (c Caller) once(ctx context.Context, verb, resource string, f func(context.Context) error) error {
+func (c Caller) once(ctx context.Context, verb, resource string, f func(context.Context) error) (asked time.Duration, err error) {
+	if c.Limit != nil {
+		cuts, over := c.Limit.take(ctx)
+		if over != nil {
+			return 0, over
+		}
+		defer func() { c.Limit.give(cuts, apierrors.IsTooManyRequests(err), asked) }()
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	err := f(ctx)
+	ctx, header := withAsked(ctx)
+	err = f(ctx)
 	if c.Observe != nil {
 		c.Observe(verb, resource, err)
 	}
-	return err
+	if seconds, inBody := apierrors.SuggestsClientDelay(err); inBody {
+		return time.Duration(seconds) * time.Second, err
+	}
+	return time.Duration(header.Load()), err
 }
 
-// pause is what the server asked for, else an exponential backoff with full jitter.
-func (c Caller) pause(err error, attempt int) time.Duration {
-	if seconds, asked := apierrors.SuggestsClientDelay(err); asked {
-		return time.Duration(seconds) * time.Second
-	}
+// pause is what the server asked for and up to a second more, else an exponential backoff
+// with jitter. A server that throttles tells everybody the same time: without the addition
+// all would come back at once and be turned away again.
+func (c Caller) pause(asked time.Duration, attempt int) time.Duration {
 	jitter := rand.Float64
 	if c.Jitter != nil {
 		jitter = c.Jitter
+	}
+	if asked > 0 {
+		return asked + time.Duration(jitter()*float64(lastPause))
 	}
 	most := min(firstPause<<min(attempt, 10), lastPause)
 	return time.Duration(float64(most) * (0.5 + jitter()/2))
