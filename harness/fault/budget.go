@@ -2,6 +2,7 @@ package fault
 
 import (
 	"context"
+	"net/http"
 	"sync"
 )
 
@@ -77,12 +78,16 @@ type armed struct {
 	spec Spec
 	// gone is closed on removal: what waits for the fault goes on.
 	gone chan struct{}
+	// late says that a hit is certain only after the request; see budget.
+	late bool
+	// act carries the fault out at a request to Kubernetes.
+	act func(c *call, a *armed, w http.ResponseWriter, r *http.Request, next http.HandlerFunc)
 	// detach makes the proxy forget the fault and lets go of what the fault holds.
 	detach func()
 }
 
 func newArmed(spec Spec) *armed {
-	return &armed{spec: spec, budget: budget{after: spec.After, times: spec.Times}, gone: make(chan struct{})}
+	return &armed{spec: spec, budget: budget{after: spec.After, times: spec.Times}, gone: make(chan struct{}), detach: func() {}}
 }
 
 // Receipt implements Handle.

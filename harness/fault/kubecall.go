@@ -25,7 +25,7 @@ type call struct {
 func (p *KubeProxy) serve(w http.ResponseWriter, r *http.Request) {
 	ctx, drop := context.WithCancel(r.Context())
 	defer drop()
-	c := &call{proxy: p, info: describe(r), begin: time.Now(), drop: drop}
+	c := &call{proxy: p, info: p.describe(r), begin: time.Now(), drop: drop}
 	faults, ok := p.enter(c)
 	if !ok {
 		panic(http.ErrAbortHandler) // closes the connection, which is all that is left to do
@@ -87,33 +87,10 @@ func (c *call) through(a *armed, next http.HandlerFunc) http.HandlerFunc {
 			next(w, r)
 			return
 		}
-		if a.spec.Kind == ReplyLost { // the only one whose hit is not yet certain
-			c.loseReply(a, w, r, next)
+		if a.late || a.confirm() { // a late one confirms its hit itself
+			a.act(c, a, w, r, next)
 			return
 		}
-		if !a.confirm() {
-			next(w, r)
-			return
-		}
-		c.hit(a, w, r, next)
-	}
-}
-
-// hit is the list of what there is, for a Spec that Validate has passed.
-func (c *call) hit(a *armed, w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
-	switch a.spec.Kind {
-	case Latency:
-		c.delay(a, w, r, next)
-	case Status:
-		refuse(w, statusOf(a.spec, c.info), a.spec.RetryAfter)
-	case Hang:
-		c.hang(a, w, r)
-	case Reset:
-		c.hangUp(w, true)
-	case SlowBody:
-		next(&slowAnswer{ResponseWriter: w, a: a, gone: r.Context().Done()}, r)
-	default: // WatchDrop
-		c.dropEarly = true
 		next(w, r)
 	}
 }
@@ -122,7 +99,10 @@ func (c *call) hit(a *armed, w http.ResponseWriter, r *http.Request, next http.H
 // watch has no single reply to lose.
 func (a *armed) aimsAt(info RequestInfo) bool {
 	watch := info.Verb == "watch"
-	if a.spec.Kind == WatchDrop && !watch || a.spec.Kind == ReplyLost && watch {
+	switch {
+	case a.spec.Kind == Cut, a.spec.Kind == WatchDrop && !watch, a.spec.Kind == ReplyLost && watch:
+		return false
+	case a.spec.Replica != 0 && a.spec.Replica != info.Replica:
 		return false
 	}
 	return a.spec.Match.request(info)

@@ -56,3 +56,22 @@ func (c *call) hangUp(w http.ResponseWriter, reset bool) {
 	}
 	_ = conn.Close() // it is given up; there is nobody to tell
 }
+
+func kubeLatencyKind() Kind {
+	return Kind{Target: Kubernetes, Name: Latency, Reads: with(ofRequest, "delay"),
+		Doc:   "delays each (matching) request by delay",
+		check: checkDelay,
+		call:  (*call).delay}
+}
+
+func kubeHangKind() Kind {
+	return Kind{Target: Kubernetes, Name: Hang, Reads: ofRequest,
+		Doc:  "takes a request and never answers",
+		call: func(c *call, a *armed, w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) { c.hang(a, w, r) }}
+}
+
+func kubeResetKind() Kind {
+	return Kind{Target: Kubernetes, Name: Reset, Reads: ofRequest,
+		Doc:  "closes the connection before the API server sees the request",
+		call: func(c *call, _ *armed, w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) { c.hangUp(w, true) }}
+}

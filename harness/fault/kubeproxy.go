@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"net/url"
 	"slices"
 	"sync"
 	"time"
@@ -20,6 +21,8 @@ import (
 // RequestInfo is one request that reached the KubeProxy.
 type RequestInfo struct {
 	Verb, Group, Resource, Subresource, Namespace, Name string
+	// Replica is whose way to the API server it took, 0 for nobody's in particular.
+	Replica int
 	// Code is the status that the client is sent, 0 for no answer.
 	Code int
 	// Duration is from the request's arrival to the beginning of its answer, or to its end
@@ -48,6 +51,20 @@ type KubeProxy struct {
 	counts  map[string]int64
 	hook    func(RequestInfo)
 	closed  bool
+	// conns are the clients' connections that are open, by their remote address.
+	conns []clientConn
+	doors map[int]net.Listener
+
+	// target and direct reach the API server past the faults.
+	target   *url.URL
+	direct   http.RoundTripper
+	upstream *rest.Config
+}
+
+// clientConn is a connection of a replica, 0 for nobody's in particular.
+type clientConn struct {
+	net.Conn
+	door int
 }
 
 // NewKubeProxy listens on a free loopback port in front of the API server of a client
@@ -68,14 +85,14 @@ func NewKubeProxy(ctx context.Context, upstream *rest.Config) (*KubeProxy, error
 	lifetime, stop := context.WithCancel(context.WithoutCancel(ctx))
 	quiet := log.New(io.Discard, "", 0) // broken connections are what this proxy is for
 	p := &KubeProxy{addr: listener.Addr().String(), idle: idle, stop: stop, stopping: lifetime.Done(),
-		counts: map[string]int64{}}
+		counts: map[string]int64{}, doors: map[int]net.Listener{}, upstream: rest.CopyConfig(upstream), direct: transport, target: target}
 	p.forward = &httputil.ReverseProxy{Transport: transport, FlushInterval: -1, ErrorLog: quiet, ErrorHandler: unreachable,
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
 			r.Out.Header.Del("Authorization")
 		}}
 	p.server = &http.Server{Handler: http.HandlerFunc(p.serve), ReadHeaderTimeout: 10 * time.Second, ErrorLog: quiet,
-		BaseContext: func(net.Listener) context.Context { return lifetime }, ConnState: p.track}
+		BaseContext: func(l net.Listener) context.Context { return context.WithValue(lifetime, doorKey{}, p.doorOf(l)) }, ConnState: p.track}
 	p.running.Go(func() { _ = p.server.Serve(listener) }) // it ends when Close closes it, and says just that
 	return p, nil
 }
@@ -119,7 +136,18 @@ func (p *KubeProxy) Arm(_ context.Context, spec Spec) (Handle, error) {
 	if spec.Target != Kubernetes {
 		return nil, &SpecError{"target", "this proxy stands in front of Kubernetes", "write kubernetes"}
 	}
+	kind := KindOf(spec)
+	if kind.call == nil {
+		return nil, &UnavailableError{spec.ID, "this fault needs more than a proxy", "arm it at a Site"}
+	}
 	a := newArmed(spec)
+	a.act, a.late = kind.call, spec.Kind == ReplyLost
+	p.attach(a)
+	return a, nil
+}
+
+// attach has a fault meet what is open, and what is to come.
+func (p *KubeProxy) attach(a *armed) {
 	a.detach = func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -128,10 +156,59 @@ func (p *KubeProxy) Arm(_ context.Context, spec Spec) (Handle, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.faults = append(p.faults, a)
-	if spec.Kind == WatchDrop {
+	switch a.spec.Kind {
+	case WatchDrop:
 		dropOpen(a, p.watches)
+	case Cut:
+		for _, c := range p.conns {
+			cutOpen(a, c)
+		}
 	}
-	return a, nil
+}
+
+type doorKey struct{}
+
+// Door is the client configuration of a replica of its own, from 1: faults with that
+// replica hit what comes in there and nothing else.
+func (p *KubeProxy) Door(ctx context.Context, replica int) (*rest.Config, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l, ok := p.doors[replica]
+	if !ok {
+		if p.closed {
+			return nil, errClosed
+		}
+		var err error
+		if l, err = new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {
+			return nil, fmt.Errorf("listening for replica %d's way to the API server: %w", replica, err)
+		}
+		p.doors[replica] = l
+		p.running.Go(func() { _ = p.server.Serve(l) }) // it ends when Close closes it, and says just that
+	}
+	return &rest.Config{Host: "http://" + l.Addr().String()}, nil
+}
+
+// doorOf is the replica that an address belongs to, 0 for the one that is everybody's.
+func (p *KubeProxy) doorOf(at interface{ Addr() net.Addr }) int {
+	return p.doorAt(at.Addr().String())
+}
+
+func (p *KubeProxy) doorAt(addr string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for replica, l := range p.doors {
+		if l.Addr().String() == addr {
+			return replica
+		}
+	}
+	return 0
+}
+
+// describe reads a request, and by which door it came.
+func (p *KubeProxy) describe(r *http.Request) RequestInfo {
+	info := describe(r)
+	info.Replica, _ = r.Context().Value(doorKey{}).(int)
+	return info
 }
 
 // Close ends every request and connection and waits for the proxy's goroutines; it fails
@@ -146,19 +223,32 @@ func (p *KubeProxy) Close(ctx context.Context) error {
 	}
 	p.stop()
 	err := p.server.Close()
-	if waitErr := errors.Join(wait(ctx, &p.requests), wait(ctx, &p.running)); waitErr != nil {
+	if waitErr := errors.Join(drained(ctx, &p.requests), drained(ctx, &p.running)); waitErr != nil {
 		err = errors.Join(err, fmt.Errorf("waiting for the Kubernetes proxy's requests to end: %w", waitErr))
 	}
 	p.idle()
 	return err
 }
 
-// track counts connections: the server starts their goroutines and waits for none.
-func (p *KubeProxy) track(_ net.Conn, state http.ConnState) {
+// track counts connections, because the server starts their goroutines and waits for none,
+// and breaks those that a cut is aimed at. It shares Arm's lock, so a cut meets each once.
+func (p *KubeProxy) track(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		p.running.Add(1)
+		c := clientConn{conn, p.doorAt(conn.LocalAddr().String())}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.conns = append(p.conns, c)
+		for _, a := range p.faults {
+			if a.spec.Kind == Cut && cutOpen(a, c) {
+				return
+			}
+		}
 	case http.StateClosed, http.StateHijacked:
+		p.mu.Lock()
+		p.conns = slices.DeleteFunc(p.conns, func(c clientConn) bool { return c.Conn == conn })
+		p.mu.Unlock()
 		p.running.Done()
 	}
 }

@@ -66,3 +66,15 @@ func (k *keptAnswer) replay(w http.ResponseWriter) {
 	w.WriteHeader(k.code)
 	_, _ = w.Write(k.body.Bytes()) // a client that has gone needs no answer
 }
+
+func kubeReplyLostKind() Kind {
+	return Kind{Target: Kubernetes, Name: ReplyLost, Reads: ofRequest,
+		Doc: "lets the API server do a request, then closes the connection without the answer",
+		check: func(s Spec) *SpecError {
+			if s.Match.Verb == "watch" {
+				return &SpecError{"match.verb", "a watch has no single reply to lose", "write kind: watch-drop"}
+			}
+			return nil
+		},
+		call: (*call).loseReply}
+}

@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"fmt"
 	"net/http"
 	"time"
 )
@@ -45,3 +46,17 @@ func (s *slowAnswer) pause(d time.Duration) {
 
 // Unwrap lets http.ResponseController find what can flush and hijack.
 func (s *slowAnswer) Unwrap() http.ResponseWriter { return s.ResponseWriter }
+
+func kubeSlowBodyKind() Kind {
+	return Kind{Target: Kubernetes, Name: SlowBody, Reads: with(ofRequest, "bytesPerSecond"),
+		Doc: "sends the body of an answer at bytesPerSecond",
+		check: func(s Spec) *SpecError {
+			if s.BytesPerSecond < 1 {
+				return &SpecError{"bytesPerSecond", fmt.Sprintf("%d is not a rate", s.BytesPerSecond), "write at least 1"}
+			}
+			return nil
+		},
+		call: func(_ *call, a *armed, w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+			next(&slowAnswer{ResponseWriter: w, a: a, gone: r.Context().Done()}, r)
+		}}
+}

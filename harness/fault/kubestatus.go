@@ -37,3 +37,12 @@ func refuse(w http.ResponseWriter, status metav1.Status, retryAfter int) {
 	w.WriteHeader(int(status.Code))
 	_ = json.NewEncoder(w).Encode(status) // a client that has gone needs no answer
 }
+
+func kubeStatusKind() Kind {
+	return Kind{Target: Kubernetes, Name: Status, Reads: with(ofRequest, "code", "retryAfter", "reason"),
+		Doc:   "answers code in the API server's place",
+		check: checkStatus,
+		call: func(c *call, a *armed, w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
+			refuse(w, statusOf(a.spec, c.info), a.spec.RetryAfter)
+		}}
+}

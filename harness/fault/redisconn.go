@@ -9,6 +9,8 @@ import (
 // redisConn is one client's connection and the one to the server that belongs to it.
 type redisConn struct {
 	client net.Conn
+	// door is the replica whose connection it is, 0 for nobody's in particular.
+	door int
 	// gone is closed with the connection.
 	gone chan struct{}
 	// hung keeps the client's side open when the server hangs up.
@@ -19,8 +21,8 @@ type redisConn struct {
 	over     bool
 }
 
-func newRedisConn(client net.Conn) *redisConn {
-	return &redisConn{client: client, gone: make(chan struct{})}
+func newRedisConn(client net.Conn, door int) *redisConn {
+	return &redisConn{client: client, door: door, gone: make(chan struct{})}
 }
 
 // attach takes the connection to the server, and closes it when the client's was closed

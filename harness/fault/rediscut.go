@@ -5,3 +5,9 @@ package fault
 type redisCut struct{ plainRedisFault }
 
 func (f *redisCut) connect() bool { return f.hit() }
+
+func redisCutKind() Kind {
+	return Kind{Target: Redis, Name: Cut, Reads: ofReplica,
+		Doc:  "resets connections: those that are open, and new ones before the server sees them",
+		conn: func(a *armed) redisFault { return &redisCut{plainRedisFault{a}} }}
+}

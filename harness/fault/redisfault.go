@@ -2,6 +2,8 @@ package fault
 
 // redisFault is one armed fault as connections meet it.
 type redisFault interface {
+	// through reports whether the fault is aimed at connections that came in by this door.
+	through(door int) bool
 	// connect sees a connection that is open when the fault is armed, or opened later, and
 	// reports whether to break it. The proxy calls it once for each connection.
 	connect() bool
@@ -27,25 +29,9 @@ type action struct {
 // plainRedisFault lets everything pass; each kind changes what it is about.
 type plainRedisFault struct{ *armed }
 
+func (f plainRedisFault) through(door int) bool            { return f.spec.Replica == 0 || f.spec.Replica == door }
 func (plainRedisFault) connect() bool                      { return false }
 func (plainRedisFault) request(*redisConn, request) action { return action{} }
 func (plainRedisFault) reply(*redisConn) action            { return action{} }
 func (plainRedisFault) closed(*redisConn)                  {}
 func (plainRedisFault) release()                           {}
-
-// newRedisFault is the list of what there is, for a Spec that Validate has passed.
-func newRedisFault(a *armed) redisFault {
-	plain := plainRedisFault{a}
-	switch a.spec.Kind {
-	case Latency:
-		return &redisLatency{plain}
-	case Bandwidth:
-		return &redisBandwidth{plain}
-	case Cut:
-		return &redisCut{plain}
-	case Hang:
-		return &redisHang{plainRedisFault: plain, hung: map[*redisConn]bool{}}
-	default:
-		return &redisReplyLost{plainRedisFault: plain, waiting: map[*redisConn]bool{}}
-	}
-}

@@ -46,3 +46,11 @@ func (f *redisHang) release() {
 		c.close()
 	}
 }
+
+func redisHangKind() Kind {
+	return Kind{Target: Redis, Name: Hang, Reads: ofCommand,
+		Doc: "turns a connection half-open from its next (matching) request on",
+		conn: func(a *armed) redisFault {
+			return &redisHang{plainRedisFault: plainRedisFault{a}, hung: map[*redisConn]bool{}}
+		}}
+}

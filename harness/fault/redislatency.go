@@ -13,3 +13,10 @@ func (f *redisLatency) request(_ *redisConn, r request) action {
 	toxic := &toxics.LatencyToxic{Latency: f.spec.Delay.Milliseconds()}
 	return action{slow: &slowdown{toxic: toxic, until: f.gone}}
 }
+
+func redisLatencyKind() Kind {
+	return Kind{Target: Redis, Name: Latency, Reads: with(ofCommand, "delay"),
+		Doc:   "delays each (matching) request by delay",
+		check: checkDelay,
+		conn:  func(a *armed) redisFault { return &redisLatency{plainRedisFault{a}} }}
+}

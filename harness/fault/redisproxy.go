@@ -14,6 +14,7 @@ import (
 type RedisProxy struct {
 	upstream string
 	listener net.Listener
+	lifetime context.Context // of the connections; stop ends it
 	stop     context.CancelFunc
 	running  sync.WaitGroup
 
@@ -22,7 +23,12 @@ type RedisProxy struct {
 	// conns are the open connections, oldest first.
 	conns  []*redisConn
 	closed bool
+	// doors are the replicas' own listeners.
+	doors map[int]net.Listener
 }
+
+// errClosed is a mistake of the harness: its proxies outlive all that uses them.
+var errClosed = errors.New("the fault proxy was closed already")
 
 // NewRedisProxy listens on a free loopback port in front of the server at upstream
 // (host:port). The server need not be up. The context bounds the start alone: the proxy
@@ -33,8 +39,8 @@ func NewRedisProxy(ctx context.Context, upstream string) (*RedisProxy, error) {
 		return nil, fmt.Errorf("listening for the Redis proxy on loopback: %w", err)
 	}
 	lifetime, stop := context.WithCancel(context.WithoutCancel(ctx))
-	p := &RedisProxy{upstream: upstream, listener: listener, stop: stop}
-	p.running.Go(func() { p.accept(lifetime) })
+	p := &RedisProxy{upstream: upstream, listener: listener, lifetime: lifetime, stop: stop, doors: map[int]net.Listener{}}
+	p.running.Go(func() { p.accept(listener, 0) })
 	return p, nil
 }
 
@@ -49,18 +55,46 @@ func (p *RedisProxy) Arm(_ context.Context, spec Spec) (Handle, error) {
 	if spec.Target != Redis {
 		return nil, &SpecError{"target", "this proxy stands in front of Redis", "write redis"}
 	}
+	kind := KindOf(spec)
+	if kind.conn == nil {
+		return nil, &UnavailableError{spec.ID, "the server's own faults need more than a proxy", "arm it at a Site"}
+	}
 	a := newArmed(spec)
-	f := newRedisFault(a)
+	p.attach(a, kind.conn(a))
+	return a, nil
+}
+
+// attach has a fault meet the connections that are open, and those to come.
+func (p *RedisProxy) attach(a *armed, f redisFault) {
 	a.detach = func() { p.detach(f) }
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.faults = append(p.faults, f)
 	for _, c := range p.conns {
-		if f.connect() {
+		if f.through(c.door) && f.connect() {
 			c.reset()
 		}
 	}
-	return a, nil
+}
+
+// Door is the address of a replica of its own, from 1: faults with that replica hit what
+// comes in there and nothing else. The same replica always gets the same address.
+func (p *RedisProxy) Door(ctx context.Context, replica int) (string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if l, ok := p.doors[replica]; ok {
+		return l.Addr().String(), nil
+	}
+	if p.closed {
+		return "", errClosed
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("listening for replica %d's way to Redis: %w", replica, err)
+	}
+	p.doors[replica] = l
+	p.running.Go(func() { p.accept(l, replica) })
+	return l.Addr().String(), nil
 }
 
 // detach forgets a removed fault.
@@ -80,30 +114,43 @@ func (p *RedisProxy) Close(ctx context.Context) error {
 	for _, c := range p.conns {
 		c.close()
 	}
+	doors := p.doors // nothing is added to those of a closed proxy
 	p.mu.Unlock()
 	if !first {
 		return nil
 	}
 	p.stop()
 	err := p.listener.Close()
-	if waitErr := wait(ctx, &p.running); waitErr != nil {
+	for _, l := range doors {
+		err = errors.Join(err, l.Close())
+	}
+	if waitErr := drained(ctx, &p.running); waitErr != nil {
 		err = errors.Join(err, fmt.Errorf("waiting for the Redis proxy's connections to end: %w", waitErr))
 	}
 	return err
 }
 
-func (p *RedisProxy) accept(ctx context.Context) {
+// reachable asks whether the server takes connections.
+func (p *RedisProxy) reachable(ctx context.Context) error {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", p.upstream)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+func (p *RedisProxy) accept(l net.Listener, door int) {
 	for {
-		client, err := p.listener.Accept()
+		client, err := l.Accept()
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
 		if err != nil {
 			continue // the client was gone before it was accepted
 		}
-		c := newRedisConn(client)
+		c := newRedisConn(client, door)
 		if p.admit(c) {
-			p.running.Go(func() { p.serve(ctx, c) })
+			p.running.Go(func() { p.serve(c) })
 		}
 	}
 }
@@ -118,7 +165,7 @@ func (p *RedisProxy) admit(c *redisConn) bool {
 		return false
 	}
 	for _, f := range p.faults {
-		if f.connect() {
+		if f.through(c.door) && f.connect() {
 			c.reset()
 			return false
 		}
@@ -127,14 +174,14 @@ func (p *RedisProxy) admit(c *redisConn) bool {
 	return true
 }
 
-func (p *RedisProxy) serve(ctx context.Context, c *redisConn) {
+func (p *RedisProxy) serve(c *redisConn) {
 	defer p.forget(c)
 	defer c.close()
-	upstream, err := new(net.Dialer).DialContext(ctx, "tcp", p.upstream)
+	upstream, err := new(net.Dialer).DialContext(p.lifetime, "tcp", p.upstream)
 	if err != nil || !c.attach(upstream) {
 		return // the client sees its connection closed, as from a server that is gone
 	}
-	c.relay(p.standing)
+	c.relay(func() []redisFault { return p.standing(c.door) })
 }
 
 func (p *RedisProxy) forget(c *redisConn) {
@@ -146,15 +193,21 @@ func (p *RedisProxy) forget(c *redisConn) {
 	}
 }
 
-// standing is a copy of the armed faults, in order.
-func (p *RedisProxy) standing() []redisFault {
+// standing are the armed faults that are aimed at a door, in order.
+func (p *RedisProxy) standing(door int) []redisFault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.Clone(p.faults)
+	var out []redisFault
+	for _, f := range p.faults {
+		if f.through(door) {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
-// wait waits for a group, but no longer than the context lasts.
-func wait(ctx context.Context, group *sync.WaitGroup) error {
+// drained waits for a group, but no longer than the context lasts.
+func drained(ctx context.Context, group *sync.WaitGroup) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -41,3 +41,11 @@ func (f *redisReplyLost) closed(c *redisConn) {
 		f.giveBack()
 	}
 }
+
+func redisReplyLostKind() Kind {
+	return Kind{Target: Redis, Name: ReplyLost, Reads: ofCommand,
+		Doc: "lets the server do a (matching) request, then closes the connection without the reply",
+		conn: func(a *armed) redisFault {
+			return &redisReplyLost{plainRedisFault: plainRedisFault{a}, waiting: map[*redisConn]bool{}}
+		}}
+}

@@ -65,6 +65,7 @@ func verb(r *http.Request, named bool) string {
 // request reports whether a request is one that the fault is aimed at.
 func (m Match) request(i RequestInfo) bool {
 	is := func(want, got string) bool { return want == "" || want == got }
-	return is(m.Verb, i.Verb) && is(m.Group, i.Group) && is(m.Resource, i.Resource) &&
+	group := is(m.Group, i.Group) || m.Group == CoreGroup && i.Group == "" && i.Resource != ""
+	return is(m.Verb, i.Verb) && group && is(m.Resource, i.Resource) &&
 		is(m.Subresource, i.Subresource) && is(m.Namespace, i.Namespace) && is(m.Name, i.Name)
 }

@@ -2,34 +2,14 @@ package fault
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"slices"
 	"sync"
-	"time"
 )
 
 // Sink is the target of faults at a receiver of the harness: what the system under test
 // meets when it delivers something.
 const Sink = "sink"
-
-func checkSink(s Spec) *SpecError {
-	if err := oneOf("kind", s.Kind, Kinds(Sink)); err != nil {
-		return err
-	}
-	if err := checkCounts(s); err != nil {
-		return err
-	}
-	if err := checkSettings(s); err != nil {
-		return err
-	}
-	m := s.Match
-	m.Name = ""
-	if m != (Match{}) {
-		return &SpecError{"match", "only name can be matched at a sink", "write match: {name: hook}"}
-	}
-	return nil
-}
 
 // Door stands in front of an HTTP handler of the harness and injects faults.
 type Door struct {
@@ -68,29 +48,7 @@ func (d *Door) Meet(w http.ResponseWriter, r *http.Request) int {
 		if !a.hit() {
 			continue
 		}
-		switch a.spec.Kind {
-		case Status:
-			if a.spec.RetryAfter > 0 {
-				w.Header().Set("Retry-After", fmt.Sprint(a.spec.RetryAfter))
-			}
-			http.Error(w, "fault "+a.spec.ID+" was injected", a.spec.Code)
-			return a.spec.Code
-		case Hang:
-			select {
-			case <-a.gone:
-			case <-r.Context().Done():
-			}
-			return -1
-		default:
-			timer := time.NewTimer(a.spec.Delay)
-			defer timer.Stop()
-			select {
-			case <-timer.C:
-			case <-a.gone:
-			case <-r.Context().Done():
-			}
-			return 0
-		}
+		return KindOf(a.spec).door(a, w, r)
 	}
 	return 0
 }

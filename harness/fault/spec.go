@@ -19,7 +19,7 @@ const (
 	Hang = "hang"
 	// ReplyLost lets the server do the work, then closes the connection without the reply.
 	ReplyLost = "reply-lost"
-	// Cut closes connections to Redis and resets new ones.
+	// Cut resets connections, open ones and new ones: a partition.
 	Cut = "cut"
 	// Bandwidth limits Redis connections to BytesPerSecond in each direction.
 	Bandwidth = "bandwidth"
@@ -31,7 +31,28 @@ const (
 	SlowBody = "slow-body"
 	// WatchDrop ends watches: those that are open, and new ones when their answer begins.
 	WatchDrop = "watch-drop"
+	// OOM makes the Redis server refuse writes for want of memory.
+	OOM = "oom"
+	// Evict makes the Redis server evict every key that has a TTL.
+	Evict = "evict"
+	// ReadOnly makes the Redis server a replica that refuses writes.
+	ReadOnly = "readonly"
+	// Loading makes the Redis server load its data again, slowly.
+	Loading = "loading"
+	// NoScript makes the Redis server forget its scripts before requests.
+	NoScript = "noscript"
+	// Connections makes the Redis server refuse new connections.
+	Connections = "connections"
+	// Flush makes the Redis server forget its keys before requests.
+	Flush = "flush"
+	// Forbidden has requests made as a user who may do nothing.
+	Forbidden = "forbidden"
+	// Throttle has requests made as a user for whom the API server keeps one seat.
+	Throttle = "throttle"
 )
+
+// CoreGroup stands for the API group without a name: pods, namespaces, events.
+const CoreGroup = "core"
 
 // Spec describes a fault; it is also what a scenario's `fault:` step decodes into.
 type Spec struct {
@@ -45,6 +66,8 @@ type Spec struct {
 	Times int64 `yaml:"times,omitempty" json:"times,omitempty"`
 	// After is how many matches pass before the first hit.
 	After int64 `yaml:"after,omitempty" json:"after,omitempty"`
+	// Replica limits the fault to one replica's way to the target, from 1; 0 is all.
+	Replica int `yaml:"replica,omitempty" json:"replica,omitempty"`
 	// Match narrows the fault; an empty field matches everything.
 	Match Match `yaml:"match,omitempty" json:"match,omitempty"`
 	// Delay is for Latency.
@@ -65,7 +88,7 @@ type Match struct {
 	Command string `yaml:"command,omitempty" json:"command,omitempty"`
 	// Verb is get, list, watch, create, update, patch or delete.
 	Verb string `yaml:"verb,omitempty" json:"verb,omitempty"`
-	// Group is an API group; the core group has no name and cannot be asked for alone.
+	// Group is an API group; the core group, which has no name, is CoreGroup.
 	Group string `yaml:"group,omitempty" json:"group,omitempty"`
 	// Resource is the plural, for example remediationrequests.
 	Resource string `yaml:"resource,omitempty" json:"resource,omitempty"`

@@ -8,19 +8,6 @@ import (
 	"github.com/stormproof/stormproof/harness/internal/nearest"
 )
 
-// Kinds lists the kinds of faults of a target, nil for an unknown target.
-func Kinds(target string) []string {
-	switch target {
-	case Redis:
-		return []string{Latency, Cut, Hang, ReplyLost, Bandwidth}
-	case Sink:
-		return []string{Status, Latency, Hang}
-	case Kubernetes:
-		return []string{Latency, Status, Hang, Reset, ReplyLost, SlowBody, WatchDrop}
-	}
-	return nil
-}
-
 // Verbs lists what Match.Verb may be.
 func Verbs() []string {
 	return []string{"get", "list", "watch", "create", "update", "patch", "delete"}
@@ -41,13 +28,7 @@ func (e *SpecError) Error() string { return e.Field + ": " + e.Problem + "; " + 
 // Validate explains the first thing that is wrong with a Spec as a *SpecError, nil when
 // nothing is.
 func Validate(s Spec) error {
-	if s.Target == Sink {
-		if err := checkSink(s); err != nil {
-			return err
-		}
-		return nil
-	}
-	for _, check := range []func(Spec) *SpecError{checkKind, checkCounts, checkSettings, checkMatch} {
+	for _, check := range []func(Spec) *SpecError{checkKind, checkFields, checkCounts, checkMatch, checkSettings} {
 		if err := check(s); err != nil {
 			return err
 		}
@@ -56,10 +37,55 @@ func Validate(s Spec) error {
 }
 
 func checkKind(s Spec) *SpecError {
-	if err := oneOf("target", s.Target, []string{Redis, Kubernetes, Sink}); err != nil {
+	if err := oneOf("target", s.Target, Targets()); err != nil {
 		return err
 	}
 	return oneOf("kind", s.Kind, Kinds(s.Target))
+}
+
+// fields are the settings of a Spec that are written, by their names in YAML, in the order
+// of the file.
+func (s Spec) fields() []string {
+	m := s.Match
+	var out []string
+	for _, f := range []struct {
+		name string
+		set  bool
+	}{
+		{"times", s.Times != 0}, {"after", s.After != 0}, {"replica", s.Replica != 0},
+		{"delay", s.Delay != 0}, {"code", s.Code != 0}, {"retryAfter", s.RetryAfter != 0}, {"reason", s.Reason != ""},
+		{"bytesPerSecond", s.BytesPerSecond != 0},
+		{"match.command", m.Command != ""}, {"match.verb", m.Verb != ""}, {"match.group", m.Group != ""},
+		{"match.resource", m.Resource != ""}, {"match.subresource", m.Subresource != ""},
+		{"match.namespace", m.Namespace != ""}, {"match.name", m.Name != ""},
+	} {
+		if f.set {
+			out = append(out, f.name)
+		}
+	}
+	return out
+}
+
+// checkFields refuses what the kind does not read, and names the kinds that do.
+func checkFields(s Spec) *SpecError {
+	k := KindOf(s)
+	for _, field := range s.fields() {
+		if slices.Contains(k.Reads, field) {
+			continue
+		}
+		var others []string
+		for _, other := range Registry() {
+			if other.Target == s.Target && slices.Contains(other.Reads, field) {
+				others = append(others, other.Name)
+			}
+		}
+		fix := "remove it"
+		if len(others) > 0 && len(others) <= 3 {
+			fix += ", or write kind: " + strings.Join(others, " or ")
+		}
+		return &SpecError{field, fmt.Sprintf("a %s fault with target: %s does not use it", s.Kind, s.Target), fix}
+	}
+	return nil
 }
 
 func checkCounts(s Spec) *SpecError {
@@ -68,71 +94,45 @@ func checkCounts(s Spec) *SpecError {
 		return &SpecError{"times", fmt.Sprintf("%d is negative", s.Times), "write how many hits, or 0 for until healed"}
 	case s.After < 0:
 		return &SpecError{"after", fmt.Sprintf("%d is negative", s.After), "write how many matches pass first"}
-	}
-	return nil
-}
-
-// setting is a field that only some kinds use.
-type setting struct {
-	field string
-	set   bool
-	kinds []string
-}
-
-func checkSettings(s Spec) *SpecError {
-	for _, x := range []setting{
-		{"delay", s.Delay != 0, []string{Latency}},
-		{"code", s.Code != 0, []string{Status}},
-		{"retryAfter", s.RetryAfter != 0, []string{Status}},
-		{"reason", s.Reason != "", []string{Status}},
-		{"bytesPerSecond", s.BytesPerSecond != 0, []string{Bandwidth, SlowBody}},
-	} {
-		if x.set && !slices.Contains(x.kinds, s.Kind) {
-			return &SpecError{x.field, "a " + s.Kind + " fault does not use it",
-				"remove it, or write kind: " + strings.Join(x.kinds, " or ")}
-		}
-	}
-	switch {
-	case s.Kind == Latency && s.Delay.Milliseconds() < 1:
-		return &SpecError{"delay", fmt.Sprintf("%s is no delay", s.Delay), "write at least 1ms, for example delay: 500ms"}
-	case s.Kind == Status && (s.Code < 400 || s.Code > 599):
-		return &SpecError{"code", fmt.Sprintf("%d is not an error status", s.Code), "write 400 to 599, for example code: 503"}
-	case s.RetryAfter < 0:
-		return &SpecError{"retryAfter", fmt.Sprintf("%d is negative", s.RetryAfter), "write seconds"}
-	case s.Kind == Bandwidth && s.BytesPerSecond < 1000:
-		return &SpecError{"bytesPerSecond", fmt.Sprintf("%d is too slow for a Redis connection", s.BytesPerSecond),
-			"write at least 1000; it is applied in whole thousands"}
-	case s.Kind == SlowBody && s.BytesPerSecond < 1:
-		return &SpecError{"bytesPerSecond", fmt.Sprintf("%d is not a rate", s.BytesPerSecond), "write at least 1"}
+	case s.Replica < 0:
+		return &SpecError{"replica", fmt.Sprintf("%d is no replica", s.Replica), "write its number from 1, or nothing for all"}
 	}
 	return nil
 }
 
 func checkMatch(s Spec) *SpecError {
 	m := s.Match
-	for _, x := range []struct{ field, value, target string }{
-		{"command", m.Command, Redis}, {"verb", m.Verb, Kubernetes}, {"group", m.Group, Kubernetes},
-		{"resource", m.Resource, Kubernetes}, {"subresource", m.Subresource, Kubernetes},
-		{"namespace", m.Namespace, Kubernetes}, {"name", m.Name, Kubernetes},
-	} {
-		if x.value != "" && x.target != s.Target {
-			return &SpecError{"match." + x.field, "only faults with target: " + x.target + " can match it", "remove it"}
-		}
-	}
 	if m.Verb != "" {
 		if err := oneOf("match.verb", m.Verb, Verbs()); err != nil {
 			return err
 		}
 	}
-	switch {
-	case m.Command != "" && (s.Kind == Cut || s.Kind == Bandwidth):
-		return &SpecError{"match.command", "a " + s.Kind + " fault hits whole connections", "remove it"}
-	case m.Name != "" && m.Verb == "create":
+	if s.Target == Kubernetes && m.Name != "" && m.Verb == "create" {
 		return &SpecError{"match.name", "the URL of a create holds no name", "remove it and match the resource"}
-	case s.Kind == WatchDrop && m.Verb != "" && m.Verb != "watch":
-		return &SpecError{"match.verb", "a watch-drop fault never meets " + m.Verb, "remove it, or write watch"}
-	case s.Kind == ReplyLost && m.Verb == "watch":
-		return &SpecError{"match.verb", "a watch has no single reply to lose", "write kind: watch-drop"}
+	}
+	return nil
+}
+
+func checkSettings(s Spec) *SpecError {
+	if check := KindOf(s).check; check != nil {
+		return check(s)
+	}
+	return nil
+}
+
+func checkDelay(s Spec) *SpecError {
+	if s.Delay.Milliseconds() < 1 {
+		return &SpecError{"delay", fmt.Sprintf("%s is no delay", s.Delay), "write at least 1ms, for example delay: 500ms"}
+	}
+	return nil
+}
+
+func checkStatus(s Spec) *SpecError {
+	switch {
+	case s.Code < 400 || s.Code > 599:
+		return &SpecError{"code", fmt.Sprintf("%d is not an error status", s.Code), "write 400 to 599, for example code: 503"}
+	case s.RetryAfter < 0:
+		return &SpecError{"retryAfter", fmt.Sprintf("%d is negative", s.RetryAfter), "write seconds"}
 	}
 	return nil
 }

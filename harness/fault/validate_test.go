@@ -26,7 +26,7 @@ func TestValidateNamesTheFieldAndTheFix(t *testing.T) {
 		"a target is needed":                     {Spec{Kind: Cut}, "target", "redis, kubernetes"},
 		"a misspelt target gets the nearest":     {Spec{Target: "kubernets", Kind: Hang}, "target", "did you mean kubernetes?"},
 		"a misspelt kind gets the nearest":       {redis("latncy", none), "kind", "did you mean latency?"},
-		"a kind of the other target is unknown":  {redis(WatchDrop, none), "kind", "Valid: latency, cut"},
+		"a kind of the other target is unknown":  {redis(WatchDrop, none), "kind", "Valid: latency, bandwidth, cut"},
 		"negative times are refused":             {redis(Cut, func(s *Spec) { s.Times = -1 }), "times", "until healed"},
 		"negative after is refused":              {redis(Cut, func(s *Spec) { s.After = -1 }), "after", "pass first"},
 		"latency needs a delay":                  {redis(Latency, none), "delay", "500ms"},

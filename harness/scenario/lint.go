@@ -29,7 +29,7 @@ var rules = []Rule{
 	{"unused-param", "Every parameter and every column of `cases` is used.", (*linter).unusedParams},
 	{"step-ids", "Each send, storm and load has an id of its own: answers of two steps are never mixed.", (*linter).stepIDs},
 	{"fault-ids", "Each fault and crash has an id of its own.", (*linter).faultIDs},
-	{"fault-kind", "A fault's kind exists for its target, and its settings fit.", (*linter).faultKinds},
+	{"fault-kind", "A fault's kind exists for its target, its settings fit, and what it needs is there.", (*linter).faultKinds},
 	{"fault-traffic", "Something follows a fault that can meet it before it is healed: a fault without traffic tests nothing.", (*linter).faultTraffic},
 	{"heal", "What is healed was armed before.", (*linter).heals},
 	{"redis-needs", "What is asked of Redis goes together, and a step that reaches a whole server has its own.", (*linter).redisRules},

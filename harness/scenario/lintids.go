@@ -117,6 +117,10 @@ func (l *linter) faultKinds() {
 		var wrong *fault.SpecError
 		if err := fault.Validate(v.Fault.Spec()); errors.As(err, &wrong) {
 			l.add(v.path+".fault."+wrong.Field, wrong.Problem, wrong.Fix)
+			continue
+		}
+		if fault.KindOf(v.Fault.Spec()).OwnServer && l.scenario.Needs.Redis != "own" {
+			l.add(v.path+".fault.kind", v.Fault.Kind+" reconfigures the server, which others use too", "write needs: {redis: own}")
 		}
 	}
 }

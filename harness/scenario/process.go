@@ -54,6 +54,8 @@ func (l *linter) replicas() {
 			n, field = v.Send.Replica, "send"
 		case v.Load != nil:
 			n, field = v.Load.Replica, "load"
+		case v.Fault != nil:
+			n, field = v.Fault.Replica, "fault"
 		}
 		if have := max(1, l.scenario.Needs.Replicas); n > have {
 			l.add(v.path+"."+field+".replica", fmt.Sprintf("there is no replica %d, only %d", n, have), fmt.Sprintf("write needs: {replicas: %d}", n))

@@ -75,7 +75,7 @@ func (s *Storm) AsSend() *Send {
 // Spec is the fault in the terms of package fault.
 func (f *Fault) Spec() fault.Spec {
 	s := fault.Spec{ID: f.ID, Target: f.Target, Kind: f.Kind, Times: f.Times, After: f.After,
-		Delay: f.Delay.D(), Code: f.Code, RetryAfter: f.RetryAfter, BytesPerSecond: f.BytesPerSecond}
+		Delay: f.Delay.D(), Code: f.Code, RetryAfter: f.RetryAfter, Reason: f.Reason, Replica: f.Replica, BytesPerSecond: f.BytesPerSecond}
 	s.Match.Command, s.Match.Verb, s.Match.Group = f.Match.Command, f.Match.Verb, f.Match.Group
 	s.Match.Resource, s.Match.Subresource = f.Match.Resource, f.Match.Subresource
 	s.Match.Namespace, s.Match.Name = f.Match.Namespace, f.Match.Name

@@ -194,14 +194,16 @@ type Storm struct {
 // Fault arms a fault on one of the scenario's own proxies.
 type Fault struct {
 	ID             string   `yaml:"id" json:"id"`
-	Target         string   `yaml:"target" json:"target" jsonschema:"enum=redis,enum=kubernetes,enum=sink"`
+	Target         string   `yaml:"target" json:"target"`
 	Kind           string   `yaml:"kind" json:"kind"`
 	Times          int64    `yaml:"times,omitempty" json:"times,omitempty" jsonschema:"minimum=0" jsonschema_description:"How many hits; 0: until healed."`
 	After          int64    `yaml:"after,omitempty" json:"after,omitempty" jsonschema:"minimum=0" jsonschema_description:"Let this many matches pass first."`
+	Replica        int      `yaml:"replica,omitempty" json:"replica,omitempty" jsonschema:"minimum=1,maximum=3" jsonschema_description:"Hit this replica's way to the target only: a partition of one. Default: all."`
 	Match          Match    `yaml:"match,omitempty" json:"match,omitempty"`
 	Delay          Duration `yaml:"delay,omitempty" json:"delay,omitempty"`
 	Code           int      `yaml:"code,omitempty" json:"code,omitempty"`
 	RetryAfter     int      `yaml:"retryAfter,omitempty" json:"retryAfter,omitempty" jsonschema_description:"Seconds."`
+	Reason         string   `yaml:"reason,omitempty" json:"reason,omitempty" jsonschema_description:"Replaces the reason that Kubernetes gives with code."`
 	BytesPerSecond int64    `yaml:"bytesPerSecond,omitempty" json:"bytesPerSecond,omitempty"`
 	// Applied is the exact count of the fault's receipt, checked when it is healed or the
 	// scenario ends; nil demands at least one.
@@ -212,7 +214,7 @@ type Fault struct {
 type Match struct {
 	Command     string `yaml:"command,omitempty" json:"command,omitempty" jsonschema_description:"Redis command, for example EVALSHA."`
 	Verb        string `yaml:"verb,omitempty" json:"verb,omitempty" jsonschema:"enum=get,enum=list,enum=watch,enum=create,enum=update,enum=patch,enum=delete"`
-	Group       string `yaml:"group,omitempty" json:"group,omitempty"`
+	Group       string `yaml:"group,omitempty" json:"group,omitempty" jsonschema_description:"API group; core is the one without a name."`
 	Resource    string `yaml:"resource,omitempty" json:"resource,omitempty"`
 	Subresource string `yaml:"subresource,omitempty" json:"subresource,omitempty"`
 	Namespace   string `yaml:"namespace,omitempty" json:"namespace,omitempty"`

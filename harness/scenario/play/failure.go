@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stormproof/stormproof/harness/fault"
 	"github.com/stormproof/stormproof/harness/internal/diff"
 	"github.com/stormproof/stormproof/harness/internal/wait"
 	"github.com/stormproof/stormproof/harness/report"
@@ -138,8 +139,13 @@ func (w *world) blame(out *report.Scenario, err error, doing string, kind report
 		return
 	}
 	out.Status = kind
-	if IsFailure(err) {
+	var unhealthy *fault.UnhealthyError
+	var unavailable *fault.UnavailableError
+	switch {
+	case IsFailure(err):
 		out.Status = report.Failed
+	case errors.As(err, &unhealthy), errors.As(err, &unavailable):
+		out.Status = report.EnvError // what was seen says nothing of the system
 	}
 	out.FirstCause, _, _ = strings.Cut(text, "\n")
 	out.Why = w.why(err, out.FirstCause)

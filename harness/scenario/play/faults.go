@@ -52,22 +52,16 @@ func (w *world) arm(ctx context.Context, f *scenario.Fault) error {
 	spec.Match.Namespace = w.expand(spec.Match.Namespace, 0)
 	var handle fault.Handle
 	var err error
-	switch f.Target {
-	case fault.Redis:
-		if w.redis == nil {
-			return errors.New("this system has no Redis; let its description mention {{redis}}")
-		}
-		if w.redisProxy == nil {
-			return fmt.Errorf("arming fault %s: no fault reaches the topology %s: use a redis step, or --redis-topology=standalone", f.ID, w.access.Topology)
-		}
-		handle, err = w.redisProxy.Arm(ctx, spec)
-	case fault.Sink:
+	switch {
+	case f.Target == fault.Redis && w.redis == nil:
+		return errors.New("this system has no Redis; let its description mention {{redis}}")
+	case f.Target == fault.Sink:
 		var sink *traffic.Sink
 		if sink, err = w.sink(f); err == nil {
 			handle, err = sink.Arm(ctx, spec)
 		}
 	default:
-		handle, err = w.kubeProxy.Arm(ctx, spec)
+		handle, err = w.faultSite().Arm(ctx, spec)
 	}
 	if err != nil {
 		return fmt.Errorf("arming fault %s: %w", f.ID, err)
@@ -93,20 +87,22 @@ func (w *world) recordFault(change string, r fault.Receipt) error {
 func (w *world) heal(ctx context.Context, id string) error {
 	w.faults.mu.Lock()
 	f := w.faults.byID[id]
+	over := f != nil && f.removed
 	w.faults.mu.Unlock()
-	if f == nil {
+	switch {
+	case f == nil:
 		return fmt.Errorf("no fault %q was armed before it is healed", id)
-	}
-	if f.removed {
+	case over:
 		return nil
 	}
-	if err := f.handle.Remove(ctx); err != nil {
-		return fmt.Errorf("removing fault %s: %w", id, err)
-	}
+	err := f.handle.Remove(ctx)
 	w.faults.mu.Lock()
 	f.receipt, f.removed = f.handle.Receipt(), true
 	w.faults.mu.Unlock()
-	if err := w.recordFault("removed", f.receipt); err != nil {
+	if err != nil {
+		err = fmt.Errorf("removing fault %s: %w", id, err)
+	}
+	if err := errors.Join(err, w.recordFault("removed", f.receipt)); err != nil {
 		return err
 	}
 	if f.step.Applied != nil && f.receipt.Applied != *f.step.Applied {
@@ -116,15 +112,14 @@ func (w *world) heal(ctx context.Context, id string) error {
 	return nil
 }
 
-// healAll removes what still stands, oldest first.
+// healAll removes what still stands, oldest first. One that fails keeps no other standing.
 func (w *world) healAll(ctx context.Context) error {
 	w.faults.mu.Lock()
 	order := append([]string{}, w.faults.order...)
 	w.faults.mu.Unlock()
+	var errs []error
 	for _, id := range order {
-		if err := w.heal(ctx, id); err != nil {
-			return err
-		}
+		errs = append(errs, w.heal(ctx, id))
 	}
-	return nil
+	return errors.Join(errs...)
 }

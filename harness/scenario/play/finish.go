@@ -27,7 +27,13 @@ import (
 //
 // What explains a failure is kept before anything is taken down: at once when a step has
 // failed (why), and before the sweep when the judge is going to find something.
-func (w *world) finish(ctx context.Context, why error, out *report.Scenario) error {
+func (w *world) finish(ctx context.Context, why error, out *report.Scenario) (err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.close(ctx)) // does nothing where all went its way
+		}
+	}()
+	defer caught(&err)
 	clean := why == nil
 	if !clean {
 		w.keepEvidence(ctx, why)
@@ -56,6 +62,17 @@ func (w *world) finish(ctx context.Context, why error, out *report.Scenario) err
 		errs = append(errs, w.residue(out, "goroutine", err.Error()))
 	}
 	errs = append(errs, w.history.Add(history.Event{End: &history.End{Clean: clean}}), w.close(ctx))
+	return errors.Join(errs...)
+}
+
+// abandon takes down a world that is only half there.
+func (w *world) abandon(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, w.close(ctx)) }()
+	defer caught(&err)
+	errs := []error{w.healAll(ctx), w.stopAlertmanager(ctx), w.stopSystem(ctx)}
+	if w.kube != nil && !w.host.Keep {
+		errs = append(errs, w.sweep(ctx, &report.Scenario{})) // set-up failed: it is red already
+	}
 	return errors.Join(errs...)
 }
 

@@ -77,13 +77,14 @@ func (w *world) stopRedis(ctx context.Context) error {
 }
 
 // tellRedis says in a system's spec where Redis is.
-func (w *world) tellRedis(spec *system.Spec) {
+func (w *world) tellRedis(ctx context.Context, spec *system.Spec) (err error) {
 	spec.RedisPassword = w.access.Password
-	if w.redisProxy != nil {
-		spec.RedisAddr = w.redisProxy.Addr()
-		return
+	if w.redisProxy == nil {
+		spec.RedisTopology = &w.access
+		return nil
 	}
-	spec.RedisTopology = &w.access
+	spec.RedisAddr, err = w.redisProxy.Door(ctx, spec.Replica)
+	return err
 }
 
 // redisGone says that the scenario has its own Redis and left it down.

@@ -2,12 +2,14 @@ package play
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"testing"
 
 	. "github.com/onsi/gomega"
 
 	"github.com/stormproof/stormproof/harness/environment"
+	"github.com/stormproof/stormproof/harness/fault"
 	"github.com/stormproof/stormproof/harness/history"
 	hredis "github.com/stormproof/stormproof/harness/redis"
 	"github.com/stormproof/stormproof/harness/scenario"
@@ -81,7 +83,7 @@ func TestRedisStepsReachTheNodesOfATopology(t *testing.T) {
 			g, ctx := NewWithT(t), t.Context()
 			w := redisWorld(t, tc.needs)
 			var spec system.Spec
-			w.tellRedis(&spec)
+			g.Expect(w.tellRedis(ctx, &spec)).To(Succeed())
 			g.Expect(spec.RedisAddr).To(BeEmpty())
 			g.Expect(*spec.RedisTopology).To(Equal(w.topology.Access))
 			g.Expect(sees(t, w, tc.whole)).To(BeTrue())
@@ -113,16 +115,19 @@ func TestKeysOfAllMastersAreSeen(t *testing.T) {
 	g.Expect(w.corrupt(ctx, "x")).To(Succeed())
 	g.Expect(w.redis.Get(ctx, w.prefix+"e").Val()).To(Equal("x"))
 	err := w.arm(ctx, &scenario.Fault{ID: "f", Target: "redis", Kind: "cut"})
-	g.Expect(err).To(MatchError(ContainSubstring("no fault reaches the topology cluster")))
+	var unavailable *fault.UnavailableError
+	g.Expect(errors.As(err, &unavailable)).To(BeTrue(), "no proxy reaches a cluster: %v", err)
 }
 
 func TestRedisStepsWithoutATopologySayWhatTheyNeed(t *testing.T) {
 	g, ctx := NewWithT(t), t.Context()
 	w := redisWorld(t, scenario.Needs{})
 	g.Expect(w.redisNodes(ctx)).To(BeEmpty())
-	var spec system.Spec
-	w.tellRedis(&spec)
-	g.Expect(spec.RedisAddr).To(Equal(w.redisProxy.Addr()))
+	spec := system.Spec{Replica: 1}
+	g.Expect(w.tellRedis(ctx, &spec)).To(Succeed())
+	door, err := w.redisProxy.Door(ctx, 1)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(spec.RedisAddr).To(Equal(door), "each replica has a way of its own")
 	g.Expect(spec.RedisTopology).To(BeNil())
 	g.Expect(w.redisCommand(ctx, &scenario.RedisCommand{Failover: true})).To(MatchError(ContainSubstring("topology: sentinel")))
 	g.Expect(w.redisCommand(ctx, &scenario.RedisCommand{MoveSlotOf: "k"})).To(MatchError(ContainSubstring("topology: cluster")))

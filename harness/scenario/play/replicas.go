@@ -91,16 +91,22 @@ func (w *world) startSystem(ctx context.Context) (err error) {
 	}
 	for i := range max(1, w.scenario.Needs.Replicas) {
 		n := strconv.Itoa(i + 1)
+		way, err := w.kubeProxy.Door(ctx, i+1)
+		if err != nil {
+			return err
+		}
 		w.replicas.mu.Lock()
 		r := &replica{spec: system.Spec{
 			Name: w.prefix + w.name() + "-" + n, Replica: i + 1, Dir: filepath.Join(w.dir, w.name()+"-"+n),
-			Namespace: w.namespaces[0], RedisPrefix: w.prefix, Kubernetes: w.kubeProxy.RESTConfig(),
+			Namespace: w.namespaces[0], RedisPrefix: w.prefix, Kubernetes: way,
 			Config: w.scenario.Gateway, LogFile: filepath.Join(w.dir, w.name()+"-"+n+".log"), Values: w.sinkValues()}}
-		if w.redis != nil {
-			w.tellRedis(&r.spec)
-		}
 		w.replicas.list = append(w.replicas.list, r)
 		w.replicas.mu.Unlock()
+		if w.redis != nil {
+			if err := w.tellRedis(ctx, &r.spec); err != nil {
+				return err
+			}
+		}
 	}
 	for _, r := range w.replicas.all() {
 		if err := w.start(ctx, r); err != nil {

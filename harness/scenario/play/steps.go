@@ -20,14 +20,17 @@ import (
 	"github.com/stormproof/stormproof/harness/scenario/expr"
 )
 
+// caught turns a panic of the function that defers it into an error.
+func caught(err *error) {
+	if p := recover(); p != nil {
+		*err = errors.Join(*err, fmt.Errorf("the harness panicked: %v\n%s", p, debug.Stack()))
+	}
+}
+
 // do carries out one step. A panic of the harness in it is an error, so that evidence is
 // kept and the world is taken down.
 func (w *world) do(ctx context.Context, s *scenario.Step) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("the harness panicked: %v\n%s", p, debug.Stack())
-		}
-	}()
+	defer caught(&err)
 	switch {
 	case s.Send != nil:
 		return w.send(ctx, s.Send)

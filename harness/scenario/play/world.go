@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,6 +25,7 @@ import (
 	"github.com/stormproof/stormproof/harness/environment"
 	"github.com/stormproof/stormproof/harness/fault"
 	"github.com/stormproof/stormproof/harness/history"
+	"github.com/stormproof/stormproof/harness/internal/owned"
 	hredis "github.com/stormproof/stormproof/harness/redis"
 	"github.com/stormproof/stormproof/harness/scenario"
 	"github.com/stormproof/stormproof/harness/system"
@@ -83,6 +85,8 @@ type world struct {
 	topology   *hredis.Topology
 	redisProxy *fault.RedisProxy
 	kubeProxy  *fault.KubeProxy
+	site       *fault.Site
+	siteOnce   sync.Once
 	replicas   *replicas
 	sinks      map[string]*traffic.Sink
 	http       *http.Client
@@ -118,9 +122,10 @@ func newWorld(ctx context.Context, host *Host, s *scenario.Scenario, round int) 
 			late, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 			defer cancel()
 			w.keepEvidence(late, err)
-			err = errors.Join(err, w.close(late))
+			err = errors.Join(err, w.abandon(late))
 		}
 	}()
+	defer caught(&err) // before the clean-up above
 	if err := os.MkdirAll(w.dir, 0o755); err != nil {
 		return w, fmt.Errorf("making the scenario's folder: %w", err)
 	}
@@ -192,7 +197,8 @@ func (w *world) connectKubernetes(ctx context.Context) error {
 		return fmt.Errorf("building the harness's client: %w", err)
 	}
 	for _, name := range w.namespaces {
-		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"stormproof.dev/run": w.host.RunID}}}
+		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		owned.Mark(ns, w.host.RunID, w.until())
 		if err := w.kube.Create(ctx, ns); err != nil {
 			return fmt.Errorf("creating namespace %s: %w", name, err)
 		}

@@ -1,0 +1,38 @@
+package fault
+
+import (
+	"context"
+	"sync"
+)
+
+// redisBefore does something at the server before it sees a (matching) request. Other
+// connections go on meanwhile, so their requests may fall between the two.
+type redisBefore struct {
+	plainRedisFault
+	command string
+	do      func(ctx context.Context) error
+
+	mu  sync.Mutex
+	err error
+}
+
+func (f *redisBefore) request(_ *redisConn, r request) action {
+	if !r.begins(f.command) || !f.hit() {
+		return action{}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), countTimeout)
+	defer cancel()
+	if err := f.do(ctx); err != nil {
+		f.mu.Lock()
+		f.err = err
+		f.mu.Unlock()
+	}
+	return action{}
+}
+
+// failed is the last thing that went wrong.
+func (f *redisBefore) failed() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
