@@ -61,9 +61,9 @@ type throttle struct {
 	objects []client.Object
 	// made are those that are there, or may be.
 	made []client.Object
-	held    seats
-	once    sync.Once
-	err     error
+	held seats
+	once sync.Once
+	err  error
 }
 
 func newThrottle(s *Site, a *armed) (*throttle, error) {
