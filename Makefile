@@ -75,7 +75,7 @@ test-editor: $(BIN) ## Completion, hover and diagnostics in the real YAML langua
 
 .PHONY: test-containers
 test-containers: ## Kind clusters and containers of Redis: come up, go, leave nothing (needs a container daemon, fails without)
-	go test -count=1 -tags containers -run Containers ./harness/cluster/...
+	go test -count=1 -tags containers -run Containers ./harness/cluster/... ./harness/redis/...
 
 .PHONY: clean
 clean: ## Remove what was built here; reports and caches stay

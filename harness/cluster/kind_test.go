@@ -12,25 +12,6 @@ import (
 	"sigs.k8s.io/kind/pkg/log"
 )
 
-func TestNewestNodeImage(t *testing.T) {
-	for name, tc := range map[string]struct {
-		images []string
-		want   string
-	}{
-		"none":                     {nil, ""},
-		"numbers, not letters":     {[]string{"kindest/node:v1.9.0", "kindest/node:v1.34.4", "kindest/node:v1.34.10"}, "kindest/node:v1.34.10"},
-		"a host with a port":       {[]string{"localhost:5000/kindest/node:v1.36.1"}, "localhost:5000/kindest/node:v1.36.1"},
-		"tags that are no version": {[]string{"kindest/node:latest", "kindest/node:v1.30.0"}, "kindest/node:v1.30.0"},
-		"nothing but those":        {[]string{"kindest/node:latest"}, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got := newest(tc.images); got != tc.want {
-				t.Errorf("got %q, want %q", got, tc.want)
-			}
-		})
-	}
-}
-
 func TestOnlyOurOwnImageGoesWithoutProxyAndDNS(t *testing.T) {
 	if c := kindConfig("kindest/node:v1.37.0"); c.Networking.DisableDefaultCNI || len(c.KubeadmConfigPatches) > 0 {
 		t.Errorf("the official image is cut down: %+v", c)

@@ -5,7 +5,6 @@ import (
 	"io"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/util/version"
 	"sigs.k8s.io/kind/pkg/apis/config/defaults"
 	"sigs.k8s.io/kind/pkg/log"
 
@@ -55,25 +54,12 @@ func localNodeImage(ctx context.Context, d containers.Daemon) (string, error) {
 		if err != nil {
 			return "", noKind(ctx, "the daemon does not list its images", containers.StartHint, err)
 		}
-		if image := newest(local); image != "" {
+		if image := containers.Newest(local); image != "" {
 			return image, nil
 		}
 	}
 	return "", noKind(ctx, d.Name+" has no node image",
 		"type --cluster=kind, which pulls "+defaults.Image+", or make kind, which makes one without a registry", nil)
-}
-
-// newest is the image with the highest version as its tag, "" if no tag is one.
-func newest(images []string) string {
-	var best string
-	var highest *version.Version
-	for _, image := range images {
-		v, err := version.ParseSemantic(image[strings.LastIndex(image, ":")+1:])
-		if err == nil && (highest == nil || highest.LessThan(v)) {
-			best, highest = image, v
-		}
-	}
-	return best
 }
 
 // bare images are ours: they lack what only a registry has.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stormproof/stormproof/harness/cluster"
 	"github.com/stormproof/stormproof/harness/internal/binaries"
+	"github.com/stormproof/stormproof/harness/redis"
 )
 
 // State of a part of the machine.
@@ -39,6 +40,9 @@ type Facts struct {
 	// says why.
 	Kind   string
 	NoKind error
+	// Container is the daemon and the image for containers of Redis, or NoContainer why not.
+	Container   string
+	NoContainer error
 	// Apt says that Debian's package tools are there.
 	Apt    bool
 	Cache  string
@@ -52,6 +56,7 @@ const needMB = 3000
 func Doctor(ctx context.Context, o Options) []Finding {
 	f := probe(o)
 	f.Kind, f.NoKind = cluster.KindReady(ctx)
+	f.Container, f.NoContainer = redis.ContainerReady(ctx)
 	return Diagnose(f)
 }
 
@@ -104,6 +109,7 @@ func Diagnose(f Facts) []Finding {
 		controlPlane(f),
 		optional("kind", f.Kind, f.NoKind, "clusters are envtest's, without nodes and pods"),
 		redisServer(f),
+		optional("redis container", f.Container, f.NoContainer, "Redis runs as a process"),
 		onDemand("controller manager", f.ControllerManager, "compiles it from Kubernetes' Go module, 2 to 5 minutes, once"),
 		onDemand("alertmanager", f.Alertmanager, "compiles it from its Go module, about a minute, once"),
 		disk(f),

@@ -13,7 +13,7 @@ import (
 
 // whole is a machine that has everything.
 var whole = Facts{Go: "/bin/go", CC: "/bin/gcc", Git: "/bin/git", Redis: "/bin/redis-server", Chromium: "/bin/chromium",
-	ControlPlane: "/cache/cp", ControllerManager: "/cache/cm", Alertmanager: "/cache/am", RedisCached: "/cache/redis", Kind: "docker 28 with kindest/node:v1",
+	ControlPlane: "/cache/cp", ControllerManager: "/cache/cm", Alertmanager: "/cache/am", RedisCached: "/cache/redis", Kind: "docker 28 with kindest/node:v1", Container: "docker 28 with redis:8",
 	Apt: true, Cache: "/cache", FreeMB: 100_000}
 
 func TestOnAWholeMachineEveryPartIsOK(t *testing.T) {
@@ -24,7 +24,7 @@ func TestOnAWholeMachineEveryPartIsOK(t *testing.T) {
 			t.Errorf("%+v, want ok, what was found, and nothing to fix", f)
 		}
 	}
-	want := []string{"go", "git", "C compiler", "control plane", "kind", "redis-server", "controller manager", "alertmanager", "disk", "chromium"}
+	want := []string{"go", "git", "C compiler", "control plane", "kind", "redis-server", "redis container", "controller manager", "alertmanager", "disk", "chromium"}
 	if diff := cmp.Diff(want, parts); diff != "" {
 		t.Error(diff)
 	}
@@ -84,7 +84,7 @@ func TestWhatIsMissingIsToldWithItsConsequenceAndItsFix(t *testing.T) {
 }
 
 func TestWhateverIsNotOKHasAFix(t *testing.T) {
-	for _, f := range Diagnose(Facts{NoKind: errors.New("unknown")}) {
+	for _, f := range Diagnose(Facts{NoKind: errors.New("unknown"), NoContainer: errors.New("unknown")}) {
 		if f.State != OK && f.Fix == "" {
 			t.Errorf("%+v tells no fix", f)
 		}

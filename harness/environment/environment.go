@@ -184,6 +184,9 @@ type RedisAddress struct {
 	Password string       `json:"password,omitempty"`
 	Kind     string       `json:"kind"`
 	Binary   redis.Binary `json:"binary"`
+	// Image is that of a container, and DockerHost where its daemon is, "" for the default.
+	Image      string `json:"image,omitempty"`
+	DockerHost string `json:"docker_host,omitempty"`
 	// Topology says how to reach sentinels or a cluster; nil for one server.
 	Topology *redis.Access `json:"topology,omitempty"`
 }
@@ -212,7 +215,11 @@ func (e *Environment) redisAddress() RedisAddress {
 		access := e.topology.Access
 		return RedisAddress{Addr: access.Addrs[0], Password: access.Password, Kind: redis.Process, Binary: e.topology.Binary, Topology: &access}
 	}
-	return RedisAddress{Addr: e.redis.Addr, Password: e.redis.Password, Kind: e.redis.Kind, Binary: e.redis.Binary}
+	a := RedisAddress{Addr: e.redis.Addr, Password: e.redis.Password, Kind: e.redis.Kind, Binary: e.redis.Binary, Image: e.redis.Image}
+	if a.Kind == redis.Container {
+		a.DockerHost = os.Getenv("DOCKER_HOST")
+	}
+	return a
 }
 
 // Write stores a description, readable by this user only.
@@ -252,6 +259,9 @@ func (d Description) RESTConfig() (*rest.Config, error) {
 // StartRedis starts a server for one scenario alone: a real one, always. Where only the
 // embedded server can be had, it fails with the command that installs a real one.
 func (d Description) StartRedis(ctx context.Context, dir string, args ...string) (*redis.Server, error) {
+	if d.Redis.Kind == redis.Container {
+		return redis.Start(context.WithoutCancel(ctx), redis.Options{Kind: redis.Container, Image: d.Redis.Image, DockerHost: d.Redis.DockerHost, Dir: dir, Args: args})
+	}
 	if err := d.Redis.real(); err != nil {
 		return nil, err
 	}
@@ -259,12 +269,15 @@ func (d Description) StartRedis(ctx context.Context, dir string, args ...string)
 }
 
 // StartTopology starts a topology for one scenario alone; Binary and Kind of the options are
-// the environment's. It fails where StartRedis does.
+// the environment's, but containers form no topology: processes do. It fails where
+// StartRedis does.
 func (d Description) StartTopology(ctx context.Context, o redis.TopologyOptions) (*redis.Topology, error) {
-	if err := d.Redis.real(); err != nil {
+	o.Kind, o.Binary = redis.Process, &d.Redis.Binary
+	if d.Redis.Kind == redis.Container {
+		o.Binary = nil
+	} else if err := d.Redis.real(); err != nil {
 		return nil, err
 	}
-	o.Kind, o.Binary = redis.Process, &d.Redis.Binary
 	return redis.StartTopology(context.WithoutCancel(ctx), o)
 }
 

@@ -1,14 +1,15 @@
 // Package redis starts Redis servers for scenarios.
 //
-// Start picks the best server that this machine can run and says why: a redis-server on
-// PATH, one that an earlier run left in the user's cache, or Debian's package, downloaded
+// Start picks the best server that this machine can run and says why: a container, where a
+// daemon and an image are there; a redis-server on PATH, one that an earlier run left in the user's cache, or Debian's package, downloaded
 // and unpacked there without installing anything; and where none of these can be had, the
 // embedded miniredis, which is said loudly because it is no real server. A kind can be
 // forced, and a forced kind that is impossible is an error with its fix, never a silent
 // substitute. An address instead of a kind uses a server that is already there.
 //
 //	auto ── container ── process ── embedded
-//	                       └── PATH, cache, Debian's package
+//	          │            └── PATH, cache, Debian's package
+//	          └── a local image, or, when containers are asked for, the official one
 //
 // StartTopology brings up a set of servers of our own: one, a master with replicas and
 // sentinels, or a cluster, with TLS and a password if wanted. Its nodes are chosen by role,
@@ -17,7 +18,8 @@
 //
 // Every server listens on 127.0.0.1 only, on a port below those of outgoing connections,
 // keeps nothing on disk unless asked to, and is gone when it is stopped, when the context
-// of Start ends, and when the harness is killed.
+// of Start ends, and when the harness is killed: a container then goes when the next one
+// starts, which knows it by its claim.
 package redis
 
 import (
@@ -68,6 +70,10 @@ type Options struct {
 	CacheDir string
 	// Binary is used instead of looking for one.
 	Binary *Binary
+	// Image is used for a container instead of looking for one.
+	Image string
+	// DockerHost is where the daemon is, where the environment does not say so.
+	DockerHost string
 	// Out receives progress and warnings; nil discards them.
 	Out io.Writer
 }
@@ -85,10 +91,12 @@ type Server struct {
 	// Addr is host:port.
 	Addr     string
 	Password string
-	// Kind is Process, Embedded or Existing.
+	// Kind is Container, Process, Embedded or Existing.
 	Kind string
 	// Binary is the zero value unless Kind is Process.
 	Binary Binary
+	// Image is "" unless Kind is Container.
+	Image  string
 	Choice report.Choice
 
 	engine engine
@@ -109,15 +117,10 @@ func Start(ctx context.Context, opt Options) (*Server, error) {
 	case Embedded:
 		return startEmbedded(ctx, opt, "it was asked for")
 	case Container:
-		return nil, noContainer()
+		return startContainer(ctx, opt)
 	default:
 		return useExisting(ctx, opt)
 	}
-}
-
-func noContainer() error {
-	return &ErrUnavailable{What: "redis", Reason: "containers are not supported in this version",
-		Fix: "use --redis=process, --redis=embedded or --redis=host:port"}
 }
 
 func startAuto(ctx context.Context, opt Options) (*Server, error) {
@@ -131,7 +134,7 @@ func startAuto(ctx context.Context, opt Options) (*Server, error) {
 		}}
 	}
 	catch, err := binaries.Climb(ctx, []binaries.Rung[*Server]{
-		rung(Container, func() (*Server, error) { return nil, noContainer() }),
+		rung(Container, func() (*Server, error) { return startContainer(ctx, opt) }),
 		rung(Process, func() (*Server, error) { return startProcess(ctx, opt) }),
 		rung(Embedded, func() (*Server, error) {
 			return startEmbedded(ctx, opt, "no real server can be had")
@@ -170,7 +173,7 @@ func useExisting(ctx context.Context, opt Options) (*Server, error) {
 	addr := opt.Kind
 	if host, port, err := net.SplitHostPort(addr); err != nil || host == "" || port == "" {
 		return nil, &ErrUnavailable{What: "redis", Reason: fmt.Sprintf("%q is neither a kind nor host:port", addr),
-			Fix: "use " + strings.Join([]string{Auto, Process, Embedded}, ", ") + " or host:port"}
+			Fix: "use " + strings.Join([]string{Auto, Container, Process, Embedded}, ", ") + " or host:port"}
 	}
 	if err := ping(ctx, addr, opt.Password); err != nil {
 		return nil, &ErrUnavailable{What: "redis", Reason: "no usable server at " + addr,

@@ -31,7 +31,7 @@ func TestAutoFallsToTheEmbeddedServerLoudly(t *testing.T) {
 	g.Expect(s.Choice.Part).To(Equal("redis"))
 	g.Expect(s.Choice.Reason).To(And(
 		ContainSubstring("no real server can be had"),
-		ContainSubstring("container: containers are not supported"),
+		ContainSubstring("container: no container daemon answers (docker: not on PATH; podman: not on PATH)"),
 		ContainSubstring("process: no redis-server on PATH, in the cache, or from Debian's package")))
 	g.Expect(out.String()).To(And(HavePrefix("WARNING: redis is the embedded miniredis"), ContainSubstring("apt-get install redis-server")))
 }
@@ -49,11 +49,11 @@ func TestForcedKindThatIsImpossibleIsAnErrorWithItsFix(t *testing.T) {
 		kind, reason, fix string
 		args              []string
 	}{
-		"containers in this version":                {Container, "not supported in this version", "--redis=process", nil},
+		"a container without a daemon":              {Container, "no container daemon answers", "--redis=process", nil},
 		"a process without a program":               {Process, "no redis-server on PATH", "apt-get install redis-server", nil},
 		"an embedded server with arguments":         {Embedded, "takes no arguments such as --maxmemory", "apt-get install", []string{"--maxmemory", "1mb"}},
 		"an address where nothing listens":          {nobody, "no usable server at " + nobody, "check the address", nil},
-		"a word that is neither kind nor host:port": {"sqlite", "neither a kind nor host:port", "auto, process, embedded", nil},
+		"a word that is neither kind nor host:port": {"sqlite", "neither a kind nor host:port", "auto, container, process, embedded", nil},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

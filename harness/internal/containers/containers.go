@@ -16,6 +16,8 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -89,6 +91,34 @@ func (d Daemon) Images(ctx context.Context, repository string) ([]string, error)
 		}
 	}
 	return images, nil
+}
+
+// Newest is the image with the highest numbers in its tag ("7.2-alpine", "v1.34.4"), "" if
+// no tag has any.
+func Newest(images []string) string {
+	var best string
+	var highest []int
+	for _, image := range images {
+		_, tag, _ := cutLast(image, ":")
+		if v := numbers(tag); len(v) > 0 && (best == "" || slices.Compare(v, highest) > 0) {
+			best, highest = image, v
+		}
+	}
+	return best
+}
+
+// numbers are those at the start of a tag.
+func numbers(tag string) []int {
+	tag, _, _ = strings.Cut(strings.TrimPrefix(tag, "v"), "-")
+	var v []int
+	for part := range strings.SplitSeq(tag, ".") {
+		n, err := strconv.Atoi(part)
+		if err != nil {
+			break
+		}
+		v = append(v, n)
+	}
+	return v
 }
 
 // Has reports whether an image is there; it may be named by its digest.

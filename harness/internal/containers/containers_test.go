@@ -66,6 +66,26 @@ func TestImagesOfARepositoryAsTheDaemonCallsThem(t *testing.T) {
 	}
 }
 
+func TestNewestImage(t *testing.T) {
+	for name, tc := range map[string]struct {
+		images []string
+		want   string
+	}{
+		"none":                                {nil, ""},
+		"numbers, not letters":                {[]string{"kindest/node:v1.9.0", "kindest/node:v1.34.4", "kindest/node:v1.34.10"}, "kindest/node:v1.34.10"},
+		"a host with a port":                  {[]string{"localhost:5000/kindest/node:v1.36.1"}, "localhost:5000/kindest/node:v1.36.1"},
+		"tags that are no version":            {[]string{"kindest/node:latest", "kindest/node:v1.30.0"}, "kindest/node:v1.30.0"},
+		"shorter tags, and those with a base": {[]string{"redis:7.4.2-alpine", "redis:8-alpine", "redis:7"}, "redis:8-alpine"},
+		"nothing but those":                   {[]string{"kindest/node:latest"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := Newest(tc.images); got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
 func TestComplaintOfAProgramIsTheReason(t *testing.T) {
 	_, err := run(t.Context(), "sh", "-c", "echo first >&2; echo second >&2; exit 3")
 	u, ok := errors.AsType[*binaries.Unavailable](err)
