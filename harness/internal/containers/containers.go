@@ -85,7 +85,7 @@ func (d Daemon) Images(ctx context.Context, repository string) ([]string, error)
 	}
 	var images []string
 	for name := range strings.FieldsSeq(said) {
-		repo, tag, _ := cutLast(name, ":")
+		repo, tag := cutLast(name, ":")
 		if (repo == repository || strings.HasSuffix(repo, "/"+repository)) && tag != "<none>" {
 			images = append(images, name)
 		}
@@ -99,7 +99,7 @@ func Newest(images []string) string {
 	var best string
 	var highest []int
 	for _, image := range images {
-		_, tag, _ := cutLast(image, ":")
+		_, tag := cutLast(image, ":")
 		if v := numbers(tag); len(v) > 0 && (best == "" || slices.Compare(v, highest) > 0) {
 			best, highest = image, v
 		}
@@ -171,10 +171,10 @@ func oneLine(complaint string, err error) string {
 	return "failed"
 }
 
-func cutLast(s, sep string) (before, after string, found bool) {
+func cutLast(s, sep string) (before, after string) {
 	i := strings.LastIndex(s, sep)
 	if i < 0 {
-		return s, "", false
+		return s, ""
 	}
-	return s[:i], s[i+len(sep):], true
+	return s[:i], s[i+len(sep):]
 }
