@@ -58,7 +58,7 @@ try {
   await change(lines.join('\n'))
   const at = {line: lines.length - 2, character: 4}
   const offered = (await ask('textDocument/completion', {textDocument: {uri}, position: at})).items
-  for (const [step, says] of [['send', /Post one webhook/], ['fault', /Arm a fault/], ['eventually', /must become true/], ['use', /fragment/]]) {
+  for (const [step, says] of [['send', /Post alerts/], ['fault', /Arm a fault/], ['eventually', /must become true/], ['use', /fragment/]]) {
     const item = offered.find(o => o.label === step)
     demand(`completion at a step offers ${step}`, plain(item?.documentation), says)
   }

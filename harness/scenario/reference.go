@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/invopop/jsonschema"
 
 	"github.com/stormproof/stormproof/harness/fault"
-	"github.com/stormproof/stormproof/harness/scenario/expr"
 	"github.com/stormproof/stormproof/harness/system"
 )
 
@@ -168,11 +166,8 @@ func (r *reference) faults() {
 }
 
 func (r *reference) expressions() {
-	r.line("## Expressions\n\n[CEL](https://cel.dev) with its extensions for strings, lists, sets, math and two variables.\n\n| variable | holds |\n|---|---|")
-	for _, name := range sortedKeys(expr.Variables) {
-		r.line("| `%s` | %s |", name, cell(expr.Variables[name]))
-	}
-	r.line("\n## Placeholders\n\nFilled in by the run; every other `{{name}}` is a parameter. Those from `dir` on are for the description of a system.\n\n| placeholder | is |\n|---|---|")
+	r.line("## Expressions\n\n[CEL](https://cel.dev) with its extensions for strings, lists, sets, math and two variables.\n\n%s", expressionsBlock())
+	r.line("## Placeholders\n\nFilled in by the run; every other `{{name}}` is a parameter. Those from `dir` on are for the description of a system.\n\n| placeholder | is |\n|---|---|")
 	r.line("| `{{i}}` | number of the alert, or of the request of send.json, from 1 |\n| `{{ns}}`, `{{ns2}}`, ... | the scenario's namespaces |\n| `{{name}}` | in a scenario with cases: the name of the case |")
 	for _, name := range sortedKeys(system.Placeholders) {
 		if name != "ns" {
@@ -183,8 +178,5 @@ func (r *reference) expressions() {
 }
 
 func (r *reference) rules() {
-	r.line("## What lint looks for\n\nBesides the form of the file (fields, types, values), where a problem names the nearest valid word. There are %s rules.\n\n| rule | what must hold |\n|---|---|", strconv.Itoa(len(rules)))
-	for _, rule := range rules {
-		r.line("| %s | %s |", rule.Name, cell(rule.Doc))
-	}
+	r.line("## What lint looks for\n\nBesides the form of the file (fields, types, values), where a problem names the nearest valid word. There are %d rules.\n\n%s", len(rules), lintBlock())
 }

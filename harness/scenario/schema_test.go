@@ -11,6 +11,8 @@ import (
 
 	"github.com/goccy/go-yaml"
 	validator "github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/stormproof/stormproof/harness/internal/docblock"
 )
 
 func TestTheCommittedSchemasAreWhatTheTypesMake(t *testing.T) {
@@ -40,6 +42,17 @@ func TestTheCommittedReferenceIsWhatTheLanguageMakes(t *testing.T) {
 	}
 	if !bytes.Equal(want, got) {
 		t.Error("docs/reference.md is stale; type: make generate")
+	}
+}
+
+// TestTheReferenceInTESTINGIsWhatTheLanguageMakes: UPDATE_GOLDEN=1 writes it there.
+func TestTheReferenceInTESTINGIsWhatTheLanguageMakes(t *testing.T) {
+	blocks, err := Blocks()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range blocks {
+		docblock.Compare(t, "../../TESTING.md", name, want)
 	}
 }
 

@@ -114,23 +114,23 @@ type Step struct {
 	Send         *Send         `yaml:"send,omitempty" json:"send,omitempty"`
 	Storm        *Storm        `yaml:"storm,omitempty" json:"storm,omitempty"`
 	Load         *LoadStep     `yaml:"load,omitempty" json:"load,omitempty"`
-	Advance      *Duration     `yaml:"advance,omitempty" json:"advance,omitempty" jsonschema_description:"Move the clock of every gateway forward, for example 4m59s999ms."`
+	Advance      *Duration     `yaml:"advance,omitempty" json:"advance,omitempty" jsonschema_description:"Move the clock of every gateway forward, for example 4m59s999ms; nothing sleeps."`
 	Fault        *Fault        `yaml:"fault,omitempty" json:"fault,omitempty"`
-	Heal         *string       `yaml:"heal,omitempty" json:"heal,omitempty" jsonschema_description:"Id of the fault to remove."`
+	Heal         *string       `yaml:"heal,omitempty" json:"heal,omitempty" jsonschema_description:"Remove a fault, by its id."`
 	Eventually   *Wait         `yaml:"eventually,omitempty" json:"eventually,omitempty"`
 	Consistently *Hold         `yaml:"consistently,omitempty" json:"consistently,omitempty"`
 	Expect       *Check        `yaml:"expect,omitempty" json:"expect,omitempty"`
 	Phase        *Phase        `yaml:"phase,omitempty" json:"phase,omitempty"`
 	Delete       *Select       `yaml:"delete,omitempty" json:"delete,omitempty"`
-	Apply        *string       `yaml:"apply,omitempty" json:"apply,omitempty" jsonschema_description:"A Kubernetes manifest to create as a user would."`
+	Apply        *string       `yaml:"apply,omitempty" json:"apply,omitempty" jsonschema_description:"Create what a Kubernetes manifest says, as a user would."`
 	Redis        *RedisCommand `yaml:"redis,omitempty" json:"redis,omitempty"`
 	Restart      *Restart      `yaml:"restart,omitempty" json:"restart,omitempty"`
 	Crash        *Crash        `yaml:"crash,omitempty" json:"crash,omitempty"`
-	Kill         *Replica      `yaml:"kill,omitempty" json:"kill,omitempty" jsonschema_description:"SIGKILL for a replica; restart starts it again."`
+	Kill         *Replica      `yaml:"kill,omitempty" json:"kill,omitempty" jsonschema_description:"SIGKILL for a replica; restart starts it again. It needs: {system: binary}."`
 	Terminate    *Replica      `yaml:"terminate,omitempty" json:"terminate,omitempty" jsonschema_description:"Stop a replica in an orderly way (SIGTERM) and wait until it is gone."`
 	Use          *Use          `yaml:"use,omitempty" json:"use,omitempty" jsonschema_description:"Put the steps of a fragment here."`
 	Sequence     []Step        `yaml:"sequence,omitempty" json:"sequence,omitempty" jsonschema:"minItems=1" jsonschema_description:"Steps one after the other, as one branch of concurrently."`
-	Concurrently []Step        `yaml:"concurrently,omitempty" json:"concurrently,omitempty" jsonschema:"minItems=2" jsonschema_description:"Steps that run at the same time; the next step waits for all."`
+	Concurrently []Step        `yaml:"concurrently,omitempty" json:"concurrently,omitempty" jsonschema:"minItems=2" jsonschema_description:"Steps that run at the same time, nested as deep as you like; the next step waits for all. One that fails stops no other, and every failure is told."`
 	Alertmanager *Alertmanager `yaml:"alertmanager,omitempty" json:"alertmanager,omitempty"`
 }
 

@@ -4,22 +4,14 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/stormproof/stormproof/harness/environment"
+	"github.com/stormproof/stormproof/harness/internal/docblock"
 	"github.com/stormproof/stormproof/harness/report"
 	"github.com/stormproof/stormproof/harness/scenario"
 	"github.com/stormproof/stormproof/harness/scenario/play"
 	"github.com/stormproof/stormproof/harness/suite"
-)
-
-// The block of TESTING.md that shows a red run.
-const (
-	redBegin = "<!-- red run: begin; written by make generate -->\n```\n"
-	redEnd   = "```\n<!-- red run: end -->"
 )
 
 // steady replaces what differs from run to run.
@@ -68,30 +60,8 @@ func TestTheRedRunInTESTINGIsReal(t *testing.T) {
 			t.Errorf("evidence %s: %v", name, err)
 		}
 	}
-	compareRed(t, filepath.Join(root, "TESTING.md"), steady(string(result.Status)+" "+s.ID+"  "+s.Title+"\n"+indent(result.Page(false))+"\n"))
-}
-
-func compareRed(t *testing.T, path, got string) {
-	t.Helper()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok1 := strings.Cut(string(b), redBegin)
-	want, after, ok2 := strings.Cut(rest, redEnd)
-	if !ok1 || !ok2 {
-		t.Fatalf("%s has no block between %q and %q", path, redBegin, redEnd)
-	}
-	diff := cmp.Diff(want, got)
-	if diff == "" {
-		return
-	}
-	if os.Getenv("UPDATE_GOLDEN") == "" {
-		t.Fatalf("TESTING.md shows something else (-TESTING.md +now); type: make generate\n%s", diff)
-	}
-	if err := os.WriteFile(path, []byte(before+redBegin+got+redEnd+after), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	shown := string(result.Status) + " " + s.ID + "  " + s.Title + "\n" + indent(result.Page(false)) + "\n"
+	docblock.Compare(t, filepath.Join(root, "TESTING.md"), "red run", "```\n"+steady(shown)+"```\n")
 }
 
 func TestTheHarnessIsLimitedAsTheGatewayIs(t *testing.T) {
