@@ -69,9 +69,10 @@ test-controllers: ## kube-controller-manager beside envtest: namespaces go, garb
 .PHONY: test-editor
 test-editor: $(BIN) ## Completion, hover and diagnostics in the real YAML language server (needs node and npm on PATH)
 	@mkdir -p $(CACHE)/editor && cp ci/editor/package.json ci/editor/package-lock.json $(CACHE)/editor/
-	cd $(CACHE)/editor && npm ci --no-audit --no-fund --loglevel=error
-	@rm -rf $(CACHE)/editor/scenarios && $(BIN) new --dir $(CACHE)/editor/scenarios
-	node ci/editor/check.mjs $(CACHE)/editor/node_modules/yaml-language-server/bin/yaml-language-server $(CACHE)/editor/scenarios
+	@cd $(CACHE)/editor && cmp -s package-lock.json node_modules/.installed || \
+		{ npm ci --no-audit --no-fund --loglevel=error && cp package-lock.json node_modules/.installed; }
+	@rm -rf $(CACHE)/editor/scenarios && $(BIN) new --dir $(CACHE)/editor/scenarios >/dev/null
+	@node ci/editor/check.mjs $(CACHE)/editor/node_modules/yaml-language-server/bin/yaml-language-server $(CACHE)/editor/scenarios TESTING.md
 
 .PHONY: test-containers
 test-containers: ## Kind clusters and containers of Redis: come up, go, leave nothing (needs a container daemon, fails without)
