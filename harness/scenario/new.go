@@ -70,6 +70,9 @@ func New(dir, id, title string) (string, error) {
 		return "", err
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return "", fmt.Errorf("there is a file %s already; choose another id, or change that one", path)
+	}
 	if err != nil {
 		return "", fmt.Errorf("creating the scenario: %w", err)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -51,7 +52,7 @@ func newNew() *cobra.Command {
 			if err != nil {
 				return usageError{err}
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s\nnext: %s run %s\n", path, self(), path)
+			fmt.Fprintf(cmd.OutOrStdout(), "%s\nnext: %s run %s\n", path, os.Args[0], path)
 			return nil
 		},
 	}

@@ -178,17 +178,12 @@ func (c *common) runFolder(now time.Time) (string, error) {
 	return dir, nil
 }
 
-// self is this program as a person types it.
-func self() string {
-	if typed := os.Args[0]; filepath.Base(typed) == "stormproof" && !filepath.IsAbs(typed) {
-		return typed
-	}
-	return "bin/stormproof"
-}
-
 // replay begins the command that repeats a scenario in the same kind of environment.
 func (c *common) replay() string {
-	words := []string{self(), "run"}
+	words := []string{"bin/stormproof", "run"}
+	if typed := os.Args[0]; filepath.Base(typed) == "stormproof" && !filepath.IsAbs(typed) {
+		words[0] = typed
+	}
 	for _, f := range []struct{ name, value, auto string }{{"cluster", c.cluster, "auto"}, {"kubeconfig", c.kubeconfig, ""}, {"redis", c.redis, "auto"},
 		{"redis-topology", c.redisTopology, redis.Standalone}, {"system", c.system, "auto"}} {
 		if f.value != "" && f.value != f.auto {

@@ -20,9 +20,9 @@ func steady(s string) string {
 	return s
 }
 
-// TestTheRedRunInTESTINGIsReal runs a scenario that fails, in a real environment, and
-// compares what it prints with what TESTING.md shows. UPDATE_GOLDEN=1 writes it there.
-func TestTheRedRunInTESTINGIsReal(t *testing.T) {
+// TestOnARealEnvironmentInTESTING runs what TESTING.md tells of: a scenario that fails, whose
+// print must be the one that is shown there (UPDATE_GOLDEN=1 writes it), and what new writes.
+func TestOnARealEnvironmentInTESTING(t *testing.T) {
 	root, err := filepath.Abs("../../..")
 	if err != nil {
 		t.Fatal(err)
@@ -42,15 +42,34 @@ func TestTheRedRunInTESTINGIsReal(t *testing.T) {
 		t.Fatal(err)
 	}
 	plan := suite.Plan{RunID: "red", Seed: 7, Environment: description, Dir: filepath.Join(dir, "runs", "1"), Root: root}
+	t.Run("a red run", func(t *testing.T) { redRun(t, plan, root, dir) })
+	t.Run("what new writes passes", func(t *testing.T) {
+		path, err := scenario.New(filepath.Join(dir, "scenarios"), "STO-98", scenario.NewTitle)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if result := played(t, plan, path); result.Status != report.Passed {
+			t.Error(result.Page(false))
+		}
+	})
+}
+
+// played is the outcome of one file.
+func played(t *testing.T, plan suite.Plan, file string) report.Scenario {
+	t.Helper()
 	host, err := suite.NewHost(plan, wiring())
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := scenario.Load(filepath.Join(root, "harness/suite/testdata/sto-99-red.yaml"))
+	s, err := scenario.Load(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	result := play.Run(t.Context(), host, s)
+	return play.Run(t.Context(), host, s)
+}
+
+func redRun(t *testing.T, plan suite.Plan, root, dir string) {
+	result := played(t, plan, filepath.Join(root, "harness/suite/testdata/sto-99-red.yaml"))
 	suite.Explain(plan, &result)
 	if result.Status != report.Failed {
 		t.Fatalf("%s: %s", result.Status, result.Page(false))
@@ -60,7 +79,7 @@ func TestTheRedRunInTESTINGIsReal(t *testing.T) {
 			t.Errorf("evidence %s: %v", name, err)
 		}
 	}
-	shown := string(result.Status) + " " + s.ID + "  " + s.Title + "\n" + indent(result.Page(false)) + "\n"
+	shown := string(result.Status) + " " + result.ID + "  " + result.Title + "\n" + indent(result.Page(false)) + "\n"
 	docblock.Compare(t, filepath.Join(root, "TESTING.md"), "red run", "```\n"+steady(shown)+"```\n")
 }
 
