@@ -9,7 +9,6 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -79,8 +78,10 @@ func (w *world) abandon(ctx context.Context) (err error) {
 // foreseenRed asks the judge about the history so far, while there is still something to
 // look at.
 func (w *world) foreseenRed() bool {
-	events := append(w.history.Events(), history.Event{End: &history.End{Clean: true}})
-	return judge.Judge(events).Outcome() != judge.Pass
+	events := w.history.Events()
+	end := events[len(events)-1] // the judge wants the numbers and times of what comes next to fit
+	end = history.Event{Seq: end.Seq + 1, At: end.At, Clock: end.Clock, Step: -1, End: &history.End{Clean: true}}
+	return judge.Judge(append(events, end)).Outcome() != judge.Pass
 }
 
 func (w *world) residue(out *report.Scenario, kind, what string) error {
@@ -90,7 +91,7 @@ func (w *world) residue(out *report.Scenario, kind, what string) error {
 
 // recordFinal writes the last live state into the history.
 func (w *world) recordFinal(ctx context.Context) error {
-	requests, err := w.requestsNow(ctx)
+	requests, pages, err := w.stateNow(ctx)
 	if err != nil {
 		return err
 	}
@@ -98,30 +99,44 @@ func (w *world) recordFinal(ctx context.Context) error {
 		return err
 	}
 	var errs []error
-	last := history.List{Objects: len(requests)}
+	last := history.List{Objects: len(requests), Pages: len(pages)}
 	for i := range requests {
 		o := describe(&requests[i])
 		o.Change, o.Final = "listed", true
 		errs = append(errs, w.history.Add(history.Event{Object: o}))
 	}
-	for _, ns := range w.namespaces {
-		var pages v1alpha1.StormPageList
-		if err := w.kube.List(ctx, &pages, client.InNamespace(ns)); err != nil {
-			return fmt.Errorf("listing pages: %w", err)
+	for _, p := range pages {
+		page := &history.Page{Namespace: p.Namespace, Name: p.Name, Storm: p.Spec.Storm, Number: int(p.Spec.Number)}
+		for _, m := range p.Spec.Members {
+			page.Members = append(page.Members, history.Member{Fingerprint: m.Fingerprint, Labels: m.Labels})
 		}
-		last.Pages += len(pages.Items)
-		for _, p := range pages.Items {
-			page := &history.Page{Namespace: p.Namespace, Name: p.Name, Storm: p.Spec.Storm, Number: int(p.Spec.Number)}
-			for _, m := range p.Spec.Members {
-				page.Members = append(page.Members, history.Member{Fingerprint: m.Fingerprint, Labels: m.Labels})
-			}
-			errs = append(errs, w.history.Add(history.Event{Page: page}))
-		}
+		errs = append(errs, w.history.Add(history.Event{Page: page}))
 	}
+	w.last = &lastList{requests, pages}
 	if last.Keys, err = w.recordKeys(ctx); err != nil {
 		return errors.Join(append(errs, err)...)
 	}
 	return errors.Join(append(errs, w.history.Add(history.Event{List: &last}))...)
+}
+
+// stateNow lists everything that the gateway keeps in Kubernetes. Both kinds are read at one
+// version of a namespace, so they fit together; asked for that version, the API server need
+// not wait until its cache of the second kind has heard of the last write to the first.
+func (w *world) stateNow(ctx context.Context) (requests []v1alpha1.RemediationRequest, pages []v1alpha1.StormPage, err error) {
+	for _, ns := range w.namespaces {
+		var rr v1alpha1.RemediationRequestList
+		if err := w.kube.List(ctx, &rr, client.InNamespace(ns)); err != nil {
+			return nil, nil, fmt.Errorf("listing RemediationRequests in %s: %w", ns, err)
+		}
+		at := &client.ListOptions{Namespace: ns, Raw: &metav1.ListOptions{ResourceVersion: rr.ResourceVersion,
+			ResourceVersionMatch: metav1.ResourceVersionMatchExact}}
+		var pp v1alpha1.StormPageList
+		if err := w.kube.List(ctx, &pp, at); err != nil {
+			return nil, nil, fmt.Errorf("listing StormPages in %s: %w", ns, err)
+		}
+		requests, pages = append(requests, rr.Items...), append(pages, pp.Items...)
+	}
+	return requests, pages, nil
 }
 
 // recordKeys returns how many keys there are; -1 when Redis cannot be asked.
@@ -184,65 +199,6 @@ func (w *world) findConnections(ctx context.Context, out *report.Scenario) error
 		return err
 	}
 	return w.residue(out, "connection", fmt.Sprintf("%d connections of the stopped gateway of %s at Redis: %s", len(left), w.scenario.ID, diff.Cut(strings.Join(left, "; "), 500)))
-}
-
-// sweep removes the scenario's objects, namespaces and keys, and reports what stays.
-// Namespaces are only asked to go: where no controller manager runs they stay Terminating,
-// empty, under a name that is never used again.
-func (w *world) sweep(ctx context.Context, out *report.Scenario) error {
-	var errs []error
-	for _, ns := range w.namespaces {
-		in := client.InNamespace(ns)
-		errs = append(errs,
-			w.kube.DeleteAllOf(ctx, &v1alpha1.RemediationRequest{}, in),
-			w.kube.DeleteAllOf(ctx, &v1alpha1.StormPage{}, in),
-			client.IgnoreNotFound(w.kube.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}})))
-	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("removing the scenario's objects: %w", err)
-	}
-	left, err := w.requestsNow(ctx)
-	if err != nil {
-		return err
-	}
-	for _, rr := range left {
-		errs = append(errs, w.residue(out, "object", "RemediationRequest "+rr.Namespace+"/"+rr.Name+" of "+w.scenario.ID))
-	}
-	return errors.Join(append(errs, w.sweepObjects(ctx, out), w.sweepKeys(ctx, out))...)
-}
-
-// sweepKeys deletes the scenario's keys, and reports keys that no prefix of the harness
-// covers: somebody wrote outside of the scenario's own space.
-func (w *world) sweepKeys(ctx context.Context, out *report.Scenario) error {
-	if w.redis == nil {
-		return nil
-	}
-	if w.redisGone(ctx) {
-		return nil
-	}
-	keys, err := w.scan(ctx, "*")
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, key := range keys {
-		switch {
-		case strings.HasPrefix(key, w.prefix):
-			errs = append(errs, w.redis.Del(ctx, key).Err())
-		case !strings.HasPrefix(key, "sp:"): // another run of the harness may use the same server
-			errs = append(errs, w.residue(out, "redis-key",
-				key+", outside of the prefix of every scenario; found "+w.whose()))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// whose says how sure it is that this scenario left what was found at Redis.
-func (w *world) whose() string {
-	if w.ownRedis != nil {
-		return "in the own Redis of " + w.scenario.ID
-	}
-	return "after " + w.scenario.ID + " in a Redis that others share"
 }
 
 // releaseProxies ends everything that still runs goroutines, so that a leak that is found

@@ -29,11 +29,13 @@ type watcher struct {
 	mu      sync.Mutex
 	failure error
 	seen    map[string]bool
+	// alive are the objects that were shown and not shown deleted since.
+	alive map[string]bool
 }
 
 func startWatch(ctx context.Context, w *world) (*watcher, error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	x := &watcher{cancel: cancel, seen: map[string]bool{}}
+	x := &watcher{cancel: cancel, seen: map[string]bool{}, alive: map[string]bool{}}
 	for _, ns := range w.namespaces {
 		stream, err := w.kube.Watch(ctx, &v1alpha1.RemediationRequestList{}, client.InNamespace(ns))
 		if err != nil {
@@ -62,7 +64,12 @@ func (x *watcher) follow(ctx context.Context, stream watch.Interface, log *histo
 			x.fail(err)
 		}
 		x.mu.Lock()
-		x.seen[rr.Namespace+"/"+rr.Name+"@"+rr.ResourceVersion] = true
+		name := rr.Namespace + "/" + rr.Name
+		x.seen[name+"@"+rr.ResourceVersion] = true
+		x.alive[name] = true
+		if event.Type == watch.Deleted {
+			delete(x.alive, name)
+		}
 		x.mu.Unlock()
 	}
 	if ctx.Err() == nil {
@@ -92,6 +99,13 @@ func (x *watcher) catchUp(ctx context.Context, want []v1alpha1.RemediationReques
 			return fmt.Sprintf("%d of %d not shown yet: %s", len(missing), len(want), diff.Cut(strings.Join(missing, ", "), 500))
 		}}
 	})
+}
+
+// none reports whether the watch is sound and shows no object.
+func (x *watcher) none() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return len(x.alive) == 0 && x.failure == nil
 }
 
 func (x *watcher) stop() error {

@@ -15,10 +15,12 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
@@ -62,6 +64,29 @@ type Host struct {
 	Root, Replay string
 	// Keep leaves namespaces and keys of failed scenarios in place.
 	Keep bool
+
+	// The client of the harness is one for all scenarios: what it discovers of the API server
+	// stays true.
+	connect sync.Once
+	config  *rest.Config
+	kube    client.WithWatch
+	refused error
+}
+
+// kubernetes returns the harness's own way to the API server.
+func (h *Host) kubernetes() (*rest.Config, client.WithWatch, error) {
+	h.connect.Do(func() {
+		scheme := runtime.NewScheme()
+		if h.refused = errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); h.refused != nil {
+			return
+		}
+		if h.config, h.refused = h.Environment.RESTConfig(); h.refused != nil {
+			return
+		}
+		h.config.QPS, h.config.Burst = ClientQPS, ClientBurst
+		h.kube, h.refused = client.NewWithWatch(h.config, client.Options{Scheme: scheme})
+	})
+	return h.config, h.kube, h.refused
 }
 
 // world is what one round of a scenario owns.
@@ -93,6 +118,8 @@ type world struct {
 	watch      *watcher
 	// leaks knows the goroutines from before anything that must end with the world.
 	leaks goleak.Option
+	// last is nil until the last list was made.
+	last *lastList
 
 	requestLog *requestLog
 	// auditFrom is where the API server's audit log stood when the world was begun.
@@ -142,13 +169,26 @@ func newWorld(ctx context.Context, host *Host, s *scenario.Scenario, round int) 
 	if err := w.connectKubernetes(ctx); err != nil {
 		return w, err
 	}
+	// The watch and the system's readiness both have to wait until the API server's cache has
+	// heard of the new namespace: side by side.
+	var watching errgroup.Group
+	watching.Go(func() (err error) {
+		w.watch, err = startWatch(ctx, w)
+		return err
+	})
+	err = w.startParts(ctx)
+	return w, errors.Join(err, watching.Wait())
+}
+
+// startParts starts Redis, sinks and the system, which needs both.
+func (w *world) startParts(ctx context.Context) error {
 	if err := w.connectRedis(ctx); err != nil {
-		return w, err
+		return err
 	}
 	if err := w.openSinks(ctx); err != nil {
-		return w, err
+		return err
 	}
-	return w, w.startSystem(ctx)
+	return w.startSystem(ctx)
 }
 
 // worldName tells the worlds of one scenario apart: 2, or ten-2 in the case ten.
@@ -184,27 +224,17 @@ func (w *world) connectKubernetes(ctx context.Context) error {
 	if w.scenario.Needs.Controllers && !w.host.Environment.Controllers {
 		return errors.New("this scenario needs the cluster's controllers, and the environment has none: bring it up with --controller-manager")
 	}
-	config, err := w.host.Environment.RESTConfig()
+	config, kube, err := w.host.kubernetes()
 	if err != nil {
 		return err
 	}
-	scheme := runtime.NewScheme()
-	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
-		return fmt.Errorf("registering kinds: %w", err)
-	}
-	config.QPS, config.Burst = ClientQPS, ClientBurst
-	if w.kube, err = client.NewWithWatch(config, client.Options{Scheme: scheme}); err != nil {
-		return fmt.Errorf("building the harness's client: %w", err)
-	}
+	w.kube = kube
 	for _, name := range w.namespaces {
 		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
 		owned.Mark(ns, w.host.RunID, w.until())
 		if err := w.kube.Create(ctx, ns); err != nil {
 			return fmt.Errorf("creating namespace %s: %w", name, err)
 		}
-	}
-	if w.watch, err = startWatch(ctx, w); err != nil {
-		return err
 	}
 	// The harness's own connection to the API server outlives the scenario.
 	w.leaks = goleak.IgnoreCurrent()
