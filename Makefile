@@ -78,6 +78,10 @@ test-editor: $(BIN) ## Completion, hover and diagnostics in the real YAML langua
 test-containers: ## Kind clusters and containers of Redis: come up, go, leave nothing (needs a container daemon, fails without)
 	go test -count=1 -tags containers -run Containers ./harness/cluster/... ./harness/redis/...
 
+.PHONY: bench-harness
+bench-harness: ## What the harness costs: beside a test by hand and e2e-framework; writes docs/benchmarks.md
+	set -o pipefail; cd ci/bench && go test -mod=mod -count=1 -v -run TestOverhead . $(ARGS) | grep -vE '^ *(=== |--- )'
+
 .PHONY: clean
 clean: ## Remove what was built here; reports and caches stay
 	rm -rf bin
