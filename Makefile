@@ -74,6 +74,17 @@ test-editor: $(BIN) ## Completion, hover and diagnostics in the real YAML langua
 	@rm -rf $(CACHE)/editor/scenarios && $(BIN) new --dir $(CACHE)/editor/scenarios >/dev/null
 	@node ci/editor/check.mjs $(CACHE)/editor/node_modules/yaml-language-server/bin/yaml-language-server $(CACHE)/editor/scenarios TESTING.md
 
+# DAEMON=own starts a Docker daemon of one's own where none answers (Debian, root).
+DAEMON ?=
+
+.PHONY: kind
+kind: $(BIN) ## A Kind cluster and a Redis container for `stormproof run`, until `bin/stormproof down`; DAEMON=own brings Docker
+	ci/kind-offline/cluster.sh $(DAEMON)
+
+.PHONY: test-kind
+test-kind: $(BIN) ## The scenarios of scenarios/portable.txt on envtest, on Kind and on an existing cluster: three columns
+	set -e; env=$$(ci/kind-offline/ready.sh $(DAEMON)); eval "$$env"; go run ./ci/environments
+
 .PHONY: test-containers
 test-containers: ## Kind clusters and containers of Redis: come up, go, leave nothing (needs a container daemon, fails without)
 	go test -count=1 -tags containers -run Containers ./harness/cluster/... ./harness/redis/...
