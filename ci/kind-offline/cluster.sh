@@ -6,7 +6,8 @@
 . "$(dirname "$0")/lib.sh"
 
 cd "$here/../.."
-eval "$("$here/ready.sh" "$@")"
+lines=$("$here/ready.sh" "$@") # not inside eval, which would hide its failure
+eval "$lines"
 if bin/stormproof down 2>&1 | grep -v "nothing is up" >&2; then say "ended what was up"; fi
 mkdir -p .stormproof
 log=.stormproof/up.log
