@@ -29,8 +29,8 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	code, err := all(ctx)
+	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "environments:", err)
 	}
