@@ -10,19 +10,26 @@ import (
 type redisBefore struct {
 	plainRedisFault
 	command string
-	do      func(ctx context.Context) error
+	// do reports whether it changed anything: what did not is no hit and leaves the count.
+	do func(ctx context.Context) (bool, error)
 
 	mu  sync.Mutex
 	err error
 }
 
 func (f *redisBefore) request(_ *redisConn, r request) action {
-	if !r.begins(f.command) || !f.hit() {
+	if !r.begins(f.command) || !f.reserve() {
 		return action{}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), countTimeout)
 	defer cancel()
-	if err := f.do(ctx); err != nil {
+	changed, err := f.do(ctx)
+	if changed {
+		f.confirm()
+	} else {
+		f.giveBack()
+	}
+	if err != nil {
 		f.mu.Lock()
 		f.err = err
 		f.mu.Unlock()

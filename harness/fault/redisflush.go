@@ -3,7 +3,6 @@ package fault
 import (
 	"context"
 	"fmt"
-	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -14,30 +13,18 @@ func redisFlushKind() Kind {
 		site: func(_ context.Context, s *Site, a *armed) (Handle, error) {
 			f := &redisFlush{armed: a}
 			f.before = &redisBefore{plainRedisFault: plainRedisFault{a}, command: a.spec.Match.Command,
-				do: func(ctx context.Context) error {
+				do: func(ctx context.Context) (bool, error) {
 					dropped, err := flush(ctx, s)
-					if dropped > 0 {
-						f.effective.Add(1)
-					}
-					return err
+					return dropped > 0, err
 				}}
 			s.Redis.attach(a, f.before)
 			return f, nil
 		}}
 }
 
-// redisFlush counts a flush of nothing as no hit.
 type redisFlush struct {
 	*armed
-	before    *redisBefore
-	effective atomic.Int64
-}
-
-// Receipt implements Handle.
-func (f *redisFlush) Receipt() Receipt {
-	r := f.armed.Receipt()
-	r.Applied = f.effective.Load()
-	return r
+	before *redisBefore
 }
 
 // Remove implements Handle. What was forgotten stays forgotten: that is what it tests.

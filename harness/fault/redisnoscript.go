@@ -11,7 +11,7 @@ func redisNoScriptKind() Kind {
 				return nil, err
 			}
 			before := &redisBefore{plainRedisFault: plainRedisFault{a}, command: "EVALSHA",
-				do: func(ctx context.Context) error { return f.conn.ScriptFlush(ctx).Err() }}
+				do: func(ctx context.Context) (bool, error) { return true, f.conn.ScriptFlush(ctx).Err() }}
 			f.most = true
 			f.undo = func(context.Context) error { return before.failed() }
 			s.Redis.attach(a, before)
