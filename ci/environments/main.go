@@ -1,4 +1,4 @@
-// Environments runs the scenarios of scenarios/portable.txt on envtest, on Kind and on a
+// Command environments runs the scenarios of scenarios/portable.txt on envtest, on Kind and on a
 // cluster that exists already, one after the other, and prints a table with one column for
 // each: `make test-kind`. It exits with 1 where a cell is not green, and with 3 where an
 // environment cannot be had.

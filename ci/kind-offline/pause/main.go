@@ -1,4 +1,4 @@
-// Pause is what holds a pod's namespaces open: as process 1 it sleeps, and reaps the
+// Command pause is what holds a pod's namespaces open: as process 1 it sleeps, and reaps the
 // children that the pod's other containers leave to it.
 package main
 

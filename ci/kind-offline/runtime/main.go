@@ -1,4 +1,4 @@
-// Runtime stands in front of runc where this machine withholds CAP_SYS_RESOURCE, as many
+// Command runtime stands in front of runc where this machine withholds CAP_SYS_RESOURCE, as many
 // sandboxes do.
 //
 // runc fails there when a command in a privileged container asks for every capability, as
