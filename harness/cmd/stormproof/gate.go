@@ -61,11 +61,8 @@ func gateVerb(cmd *cobra.Command, g *gateFlags) error {
 	if err != nil {
 		return err
 	}
-	session := &session{c: &g.common, list: list, started: time.Now(), progress: newProgress(cmd.OutOrStdout(), g.progress)}
-	if session.root, err = os.Getwd(); err != nil {
-		return fmt.Errorf("finding this folder: %w", err)
-	}
-	if session.dir, err = g.runFolder(session.started); err != nil {
+	session, err := newSession(cmd, &g.common, list)
+	if err != nil {
 		return err
 	}
 	log, err := os.Create(filepath.Join(session.dir, "gate.log"))

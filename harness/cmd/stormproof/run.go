@@ -65,6 +65,9 @@ func runVerb(cmd *cobra.Command, c *common, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := session.find(cmd); err != nil {
+		return err
+	}
 	r, err := session.runs(cmd.Context())
 	return errors.Join(err, session.close(cmd.Context()), conclude(cmd, c, session.dir, &r, len(list)))
 }
@@ -121,7 +124,7 @@ type session struct {
 	count        int
 }
 
-// newSession brings up everything that the scenarios share.
+// newSession makes the folder and knows what the scenarios need; find or up brings it up.
 func newSession(cmd *cobra.Command, c *common, list []*scenario.Scenario) (*session, error) {
 	s := &session{c: c, list: list, worlds: scenario.Flatten(list), started: time.Now(), progress: newProgress(cmd.OutOrStdout(), c.progress)}
 	c.controllers = c.controllers || slices.ContainsFunc(s.worlds, func(s *scenario.Scenario) bool { return s.Needs.Controllers })
@@ -132,7 +135,7 @@ func newSession(cmd *cobra.Command, c *common, list []*scenario.Scenario) (*sess
 	if s.dir, err = c.runFolder(s.started); err != nil {
 		return nil, err
 	}
-	return s, s.find(cmd)
+	return s, nil
 }
 
 // find takes the environment that `stormproof up` holds in this folder, else starts one.

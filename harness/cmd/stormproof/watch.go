@@ -57,6 +57,9 @@ func watchVerb(cmd *cobra.Command, c *common, args []string) (err error) {
 	if w.session, err = newSession(cmd, c, list); err != nil {
 		return err
 	}
+	if err := w.session.find(cmd); err != nil {
+		return err
+	}
 	defer func() { err = errors.Join(err, w.session.close(cmd.Context())) }()
 	if w.notify, err = fsnotify.NewWatcher(); err != nil {
 		return fmt.Errorf("watching files: %w", err)
