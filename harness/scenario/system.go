@@ -151,6 +151,10 @@ func (s *Scenario) resolveSystem() error {
 			return Problems{s.place("system").problem("there is no file "+file, suggestion)}
 		}
 		shared, err := readSystem(file)
+		var unreadable *fs.PathError
+		if errors.As(err, &unreadable) {
+			return Problems{s.place("system").problem("the description cannot be read: "+unreadable.Error(), "name a YAML file, by its path relative to this one")}
+		}
 		if err != nil {
 			return err
 		}
