@@ -32,7 +32,7 @@ func (p *KubeProxy) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	defer p.leave(c)
 	defer c.tell(0)
-	next := p.forward.ServeHTTP
+	next := p.pass
 	for _, a := range slices.Backward(faults) {
 		next = c.through(a, next)
 	}

@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"crypto/tls"
 	"net"
 	"net/http"
 )
@@ -17,9 +18,17 @@ func cutOpen(a *armed, c clientConn) bool {
 	if a.spec.Replica != 0 && a.spec.Replica != c.door || !a.hit() {
 		return false
 	}
-	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+	reset(c.Conn)
+	return true
+}
+
+// reset closes a connection in the rudest way there is, under TLS without its farewell.
+func reset(conn net.Conn) {
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0) // on an error the client sees an orderly end instead
 	}
-	_ = c.Close() // it is given up; there is nobody to tell
-	return true
+	_ = conn.Close() // it is given up; there is nobody to tell
 }

@@ -60,7 +60,7 @@ func (f *impersonation) meet(_ *call, _ *armed, w http.ResponseWriter, r *http.R
 		if f.refused(code, header) {
 			f.applied.Add(1)
 		}
-	}}, r)
+	}}, lent(r))
 }
 
 // Receipt implements Handle.

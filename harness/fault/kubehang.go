@@ -3,7 +3,6 @@ package fault
 import (
 	"bytes"
 	"io"
-	"net"
 	"net/http"
 	"time"
 )
@@ -43,16 +42,17 @@ func takeBody(r *http.Request) {
 	r.Body = io.NopCloser(bytes.NewReader(data))
 }
 
-// hangUp reports the request, then closes the client's connection without an answer; reset
+// hangUp reports the request, then closes the client's connection without an answer; rude
 // makes the client see a reset instead of an end.
-func (c *call) hangUp(w http.ResponseWriter, reset bool) {
+func (c *call) hangUp(w http.ResponseWriter, rude bool) {
 	c.tell(0)
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		panic(http.ErrAbortHandler) // the server's own way to close a connection
 	}
-	if tcp, ok := conn.(*net.TCPConn); ok && reset {
-		_ = tcp.SetLinger(0) // on an error the client sees an orderly end instead
+	if rude {
+		reset(conn)
+		return
 	}
 	_ = conn.Close() // it is given up; there is nobody to tell
 }

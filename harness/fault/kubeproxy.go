@@ -31,7 +31,8 @@ type RequestInfo struct {
 }
 
 // KubeProxy is an HTTP proxy in front of an API server. It speaks plain HTTP on loopback
-// and adds the upstream's credentials, whatever the client sends of its own.
+// and adds the upstream's credentials, whatever the client sends of its own; see Expose for
+// clients on other machines.
 type KubeProxy struct {
 	addr    string
 	server  *http.Server
@@ -54,6 +55,8 @@ type KubeProxy struct {
 	// conns are the clients' connections that are open, by their remote address.
 	conns []clientConn
 	doors map[int]net.Listener
+	// outside is nil for doors on loopback.
+	outside *outside
 
 	// target and direct reach the API server past the faults.
 	target   *url.URL
@@ -78,7 +81,7 @@ func NewKubeProxy(ctx context.Context, upstream *rest.Config) (*KubeProxy, error
 	if err != nil {
 		return nil, fmt.Errorf("reading the API server's address: %w", err)
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(loopback, "0"))
 	if err != nil {
 		return nil, fmt.Errorf("listening for the Kubernetes proxy on loopback: %w", err)
 	}
@@ -179,13 +182,14 @@ func (p *KubeProxy) Door(ctx context.Context, replica int) (*rest.Config, error)
 			return nil, errClosed
 		}
 		var err error
-		if l, err = new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {
+		if l, err = new(net.ListenConfig).Listen(ctx, "tcp", p.outside.listenAt()); err != nil {
 			return nil, fmt.Errorf("listening for replica %d's way to the API server: %w", replica, err)
 		}
 		p.doors[replica] = l
-		p.running.Go(func() { _ = p.server.Serve(l) }) // it ends when Close closes it, and says just that
+		served := p.outside.wrap(l)
+		p.running.Go(func() { _ = p.server.Serve(served) }) // it ends when Close closes it, and says just that
 	}
-	return &rest.Config{Host: "http://" + l.Addr().String()}, nil
+	return p.outside.config(l.Addr().String()), nil
 }
 
 // doorOf is the replica that an address belongs to, 0 for the one that is everybody's.
@@ -227,6 +231,7 @@ func (p *KubeProxy) Close(ctx context.Context) error {
 		err = errors.Join(err, fmt.Errorf("waiting for the Kubernetes proxy's requests to end: %w", waitErr))
 	}
 	p.idle()
+	p.outside.close()
 	return err
 }
 

@@ -23,8 +23,9 @@ type RedisProxy struct {
 	// conns are the open connections, oldest first.
 	conns  []*redisConn
 	closed bool
-	// doors are the replicas' own listeners.
+	// doors are the replicas' own listeners, at host.
 	doors map[int]net.Listener
+	host  string
 }
 
 // errClosed is a mistake of the harness: its proxies outlive all that uses them.
@@ -34,12 +35,12 @@ var errClosed = errors.New("the fault proxy was closed already")
 // (host:port). The server need not be up. The context bounds the start alone: the proxy
 // works until Close.
 func NewRedisProxy(ctx context.Context, upstream string) (*RedisProxy, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(loopback, "0"))
 	if err != nil {
 		return nil, fmt.Errorf("listening for the Redis proxy on loopback: %w", err)
 	}
 	lifetime, stop := context.WithCancel(context.WithoutCancel(ctx))
-	p := &RedisProxy{upstream: upstream, listener: listener, lifetime: lifetime, stop: stop, doors: map[int]net.Listener{}}
+	p := &RedisProxy{upstream: upstream, listener: listener, lifetime: lifetime, stop: stop, doors: map[int]net.Listener{}, host: loopback}
 	p.running.Go(func() { p.accept(listener, 0) })
 	return p, nil
 }
@@ -77,6 +78,14 @@ func (p *RedisProxy) attach(a *armed, f redisFault) {
 	}
 }
 
+// Expose has the doors that are opened from now on listen at an address of this machine that
+// others can reach. Redis is as open to them as it is to the proxy.
+func (p *RedisProxy) Expose(host string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.host = host
+}
+
 // Door is the address of a replica of its own, from 1: faults with that replica hit what
 // comes in there and nothing else. The same replica always gets the same address.
 func (p *RedisProxy) Door(ctx context.Context, replica int) (string, error) {
@@ -88,7 +97,7 @@ func (p *RedisProxy) Door(ctx context.Context, replica int) (string, error) {
 	if p.closed {
 		return "", errClosed
 	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(p.host, "0"))
 	if err != nil {
 		return "", fmt.Errorf("listening for replica %d's way to Redis: %w", replica, err)
 	}

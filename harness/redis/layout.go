@@ -23,7 +23,7 @@ var layouts = map[string]func(layout) ([]*node, shape, error){
 type layout struct {
 	binary   Binary
 	password string
-	certs    *certificates // nil without TLS
+	certs    *keyFiles // nil without TLS
 	dir      string
 }
 

@@ -141,7 +141,7 @@ func (t *Topology) start(ctx context.Context, opt TopologyOptions) error {
 	if err := t.open(opt.Dir); err != nil {
 		return err
 	}
-	var certs *certificates
+	var certs *keyFiles
 	if opt.TLS {
 		made, err := makeCertificates(t.dir, time.Now())
 		if err != nil {
@@ -177,7 +177,7 @@ func (t *Topology) open(parent string) (err error) {
 }
 
 // plan makes the nodes, each with its ports and its configuration.
-func (t *Topology) plan(certs *certificates) error {
+func (t *Topology) plan(certs *keyFiles) error {
 	var err error
 	t.nodes, t.shape, err = layouts[t.Topology](layout{binary: t.Binary, password: t.Password, certs: certs, dir: t.dir})
 	if err != nil {
