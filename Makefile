@@ -62,6 +62,14 @@ doctor: $(BIN) ## What is there, what is missing, and the command that fixes it
 test-dashboard: ## The dashboard in headless Chromium: light, dark, phone (needs chromium on PATH)
 	go test -tags browser -run Browser ./harness/report/...
 
+.PHONY: test-servers
+test-servers: ## Faults of real servers: Redis's own, RBAC, priority and fairness
+	go test $(RACE) -tags servers -count=1 ./harness/fault/
+
+.PHONY: test-program
+test-program: ## The program itself: every exit code provoked, an interrupted run, what a killed run left (2 minutes)
+	go test $(RACE) -tags servers -count=1 -run 'OfTheProgram|AnInterruptedRun|AKilledRun' ./harness/cmd/stormproof/
+
 .PHONY: test-controllers
 test-controllers: ## kube-controller-manager beside envtest: namespaces go, garbage and quotas are real (compiles it once)
 	go test -tags controllers -run Controllers ./harness/cluster/...

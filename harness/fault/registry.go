@@ -27,6 +27,36 @@ type Kind struct {
 	site func(ctx context.Context, s *Site, a *armed) (Handle, error)
 }
 
+// CountedBy says who counts what the receipt calls applied.
+func (k Kind) CountedBy() string {
+	switch {
+	case k.Target == Sink:
+		return "the sink"
+	case k.OwnServer:
+		return "the Redis server"
+	case k.Target == Kubernetes && k.site != nil:
+		return "the API server's answers"
+	default:
+		return "the proxy"
+	}
+}
+
+// AvailableWith says what a scenario or its environment must have for it.
+func (k Kind) AvailableWith() string {
+	switch {
+	case k.OwnServer:
+		return "`needs: {redis: own}`"
+	case k.Target == Redis:
+		return "one Redis server without TLS"
+	case k.Target == Sink:
+		return "`sinks`"
+	case k.site != nil:
+		return "a user who may impersonate users"
+	default:
+		return "every cluster"
+	}
+}
+
 // Registry is the list of what there is, in the order of the reference. It is a function,
 // so that nothing is registered behind the reader's back.
 func Registry() []Kind {

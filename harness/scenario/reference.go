@@ -158,9 +158,9 @@ func splitDefault(text string) (what, fallback string) {
 func cell(text string) string { return strings.ReplaceAll(text, "|", "\\|") }
 
 func (r *reference) faults() {
-	r.line("## Faults\n\n| target | kinds |\n|---|---|")
-	for _, target := range []string{fault.Redis, fault.Kubernetes, fault.Sink} {
-		r.line("| `%s` | `%s` |", target, strings.Join(fault.Kinds(target), "` `"))
+	r.line("## Faults\n\nA receipt says planned, matched and applied; one that applied nothing is inconclusive.\n\n| target | kind | what it does | counted by | available with |\n|---|---|---|---|---|")
+	for _, k := range fault.Registry() {
+		r.line("| `%s` | `%s` | %s | %s | %s |", k.Target, k.Name, cell(k.Doc), k.CountedBy(), k.AvailableWith())
 	}
 	r.line("")
 }

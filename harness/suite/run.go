@@ -17,6 +17,7 @@ import (
 
 	"github.com/onsi/ginkgo/v2/types"
 
+	"github.com/stormproof/stormproof/harness/internal/process"
 	"github.com/stormproof/stormproof/harness/report"
 	"github.com/stormproof/stormproof/harness/scenario"
 	"github.com/stormproof/stormproof/harness/scenario/play"
@@ -59,7 +60,7 @@ func Run(ctx context.Context, o Options) (report.Run, error) {
 		return out, err
 	}
 	follow := newFollower(filepath.Join(o.Dir, "scenarios"), o.Scenarios, o.Finished)
-	runErr := cmd.Run()
+	runErr := guarded(cmd)
 	follow.stop()
 	out.DurationS = time.Since(out.Started).Seconds()
 	if err := log.Close(); err != nil {
@@ -94,9 +95,26 @@ func (o Options) command(ctx context.Context, plan string) (*exec.Cmd, io.Closer
 	cmd.Env = append(cmd.Env, o.Env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
+	// The whole group, as a terminal would: Ginkgo passes an interrupt on to none of its own.
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 	cmd.WaitDelay = time.Minute
 	return cmd, log, nil
+}
+
+// guarded runs a command that shall not outlive this process, however that ends.
+func guarded(cmd *exec.Cmd) error {
+	guard, err := process.NewGuard()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return errors.Join(err, guard.Close())
+	}
+	if err := guard.Watch(cmd.Process.Pid); err != nil {
+		err = errors.Join(err, cmd.Process.Signal(os.Interrupt))
+		return errors.Join(err, cmd.Wait(), guard.Close())
+	}
+	return errors.Join(cmd.Wait(), guard.Close())
 }
 
 // collect merges Ginkgo's report with the scenarios' own results.

@@ -113,12 +113,15 @@ func (g *gateFlags) collect(cmd *cobra.Command, s *session, c gate.Criteria, log
 	return e, g.integration(cmd, s, c, &e.Report)
 }
 
-func (g *gateFlags) integration(cmd *cobra.Command, s *session, c gate.Criteria, r *report.Report) error {
+func (g *gateFlags) integration(cmd *cobra.Command, s *session, c gate.Criteria, r *report.Report) (err error) {
+	if err := s.begin(nil); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.closeInto(cmd.Context(), r)) }()
 	if err := s.up(cmd); err != nil {
 		return err
 	}
 	r.Environment = s.facts
-	var err error
 	for i, spec := range gate.Plan(g.seed, c.IntegrationRuns, runtime.NumCPU()) {
 		if cmd.Context().Err() != nil {
 			break
@@ -133,7 +136,7 @@ func (g *gateFlags) integration(cmd *cobra.Command, s *session, c gate.Criteria,
 	}
 	r.Count(len(s.list))
 	r.Totals.Expected = len(s.list) * c.IntegrationRuns
-	return errors.Join(err, s.close(cmd.Context()))
+	return err
 }
 
 // remember appends the runs to the kept history.

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/go-logr/logr"
@@ -45,11 +46,18 @@ func main() {
 }
 
 // execute runs the command line and turns its error into an exit code.
-func execute(ctx context.Context, args []string) int {
-	root := newRoot()
+func execute(ctx context.Context, args []string) int { return executeRoot(ctx, newRoot(), args) }
+
+func executeRoot(ctx context.Context, root *cobra.Command, args []string) (code int) {
 	root.SetArgs(args)
+	defer func() { // everything that is up was taken down on the way here
+		if p := recover(); p != nil {
+			fmt.Fprintf(root.ErrOrStderr(), "stormproof: the harness panicked: %v\n%s", p, debug.Stack())
+			code = exitFail
+		}
+	}()
 	err := root.ExecuteContext(ctx)
-	code := exitCode(ctx, err)
+	code = exitCode(ctx, err)
 	var quiet quietError
 	if err != nil && !errors.As(err, &quiet) {
 		fmt.Fprintln(root.ErrOrStderr(), "stormproof: "+err.Error())

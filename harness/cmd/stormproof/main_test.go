@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
 )
 
 const soundScenario = `id: STO-90
@@ -57,6 +59,19 @@ func TestExitCodes(t *testing.T) {
 				t.Errorf("stormproof %s: exit %d, want %d", c.args, got, c.want)
 			}
 		})
+	}
+}
+
+func TestAPanicIsAFailureAndTakesDownWhatIsUp(t *testing.T) {
+	down := false
+	root := newRoot()
+	root.SetErr(t.Output())
+	root.AddCommand(&cobra.Command{Use: "burst", RunE: func(*cobra.Command, []string) error {
+		defer func() { down = true }()
+		panic("for this test")
+	}})
+	if got := executeRoot(t.Context(), root, []string{"burst"}); got != exitFail || !down {
+		t.Errorf("exit %d, taken down: %t; want %d, true", got, down, exitFail)
 	}
 }
 

@@ -9,12 +9,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/stormproof/stormproof/harness/environment"
 	"github.com/stormproof/stormproof/harness/internal/binaries"
+	"github.com/stormproof/stormproof/harness/internal/owned"
 	"github.com/stormproof/stormproof/harness/report"
 	"github.com/stormproof/stormproof/harness/scenario"
 	"github.com/stormproof/stormproof/harness/suite"
@@ -68,8 +70,9 @@ func runVerb(cmd *cobra.Command, c *common, args []string) error {
 	if err := session.find(cmd); err != nil {
 		return err
 	}
-	r, err := session.runs(cmd.Context())
-	return errors.Join(err, session.close(cmd.Context()), conclude(cmd, c, session.dir, &r, len(list)))
+	r := report.Report{Schema: report.Schema, Title: "Stormproof", Started: session.started, Environment: session.facts}
+	err = session.runs(cmd.Context(), &r)
+	return errors.Join(err, conclude(cmd, c, session.dir, &r, len(list)))
 }
 
 // conclude writes the report and says in one line how it went.
@@ -116,6 +119,7 @@ type session struct {
 	root, dir    string
 	started      time.Time
 	env          *environment.Environment
+	own          *owned.Session
 	description  string
 	alertmanager string
 	programs     map[string]string
@@ -139,11 +143,19 @@ func newSession(cmd *cobra.Command, c *common, list []*scenario.Scenario) (*sess
 }
 
 // find takes the environment that `stormproof up` holds in this folder, else starts one.
-func (s *session) find(cmd *cobra.Command) error {
+func (s *session) find(cmd *cobra.Command) (err error) {
 	d, path, err := attach(cmd, s.c.controllers)
 	if err != nil {
 		return err
 	}
+	if err := s.begin(d); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close(cmd.Context()))
+		}
+	}()
 	if d == nil {
 		return s.up(cmd)
 	}
@@ -179,7 +191,7 @@ func (s *session) up(cmd *cobra.Command) (err error) {
 	}
 	s.description = filepath.Join(s.dir, "environment.json")
 	if err := s.env.Describe().Write(s.description); err != nil {
-		return errors.Join(err, s.close(cmd.Context()))
+		return err
 	}
 	s.facts = environmentFacts(cmd.Context(), s.env.Describe())
 	return nil
@@ -193,30 +205,48 @@ func needsAlertmanager(list []*scenario.Scenario) bool {
 	return found
 }
 
-// close takes the environment down, even after an interrupt.
-func (s *session) close(ctx context.Context) error {
-	if s.env == nil {
-		return nil // it belongs to `stormproof up`
+// close takes the environment down, even after an interrupt. A second call does nothing.
+func (s *session) close(ctx context.Context) (err error) {
+	if s.env != nil { // else it belongs to `stormproof up`
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+		err = s.env.Down(ctx)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-	defer cancel()
-	return s.env.Down(ctx)
+	if s.own != nil && err == nil { // else `stormproof down --orphans` has something to do
+		err = s.own.End()
+	}
+	s.env, s.own = nil, nil
+	return err
 }
 
-// runs executes as many runs as the flags ask for.
-func (s *session) runs(ctx context.Context) (report.Report, error) {
-	r := report.Report{Schema: report.Schema, Title: "Stormproof", Started: s.started, Environment: s.facts}
+// closeInto takes the environment down, also after a panic. A clean-up that failed is a
+// failure of the last run.
+func (s *session) closeInto(ctx context.Context, r *report.Report) error {
+	err := s.close(ctx)
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("taking the environment down: %w", err)
+	if n := len(r.Runs); n > 0 {
+		r.Runs[n-1].Error = strings.TrimPrefix(r.Runs[n-1].Error+"; "+err.Error(), "; ")
+	}
+	return err
+}
+
+// runs executes as many runs as the flags ask for, and takes the environment down.
+func (s *session) runs(ctx context.Context, r *report.Report) (err error) {
+	defer func() { err = errors.Join(err, s.closeInto(ctx, r)) }()
 	for n := 0; ctx.Err() == nil && (s.c.untilItFails || n < s.c.repeat); n++ {
 		run, err := s.run(ctx, s.c.seed+int64(n), s.c.procs)
 		r.Runs = append(r.Runs, run)
 		if err != nil {
-			return r, err
+			return err
 		}
 		if s.c.untilItFails && !green(run) {
 			break
 		}
 	}
-	return r, nil
+	return nil
 }
 
 func green(run report.Run) bool {
@@ -251,7 +281,10 @@ func (s *session) plan(n int) suite.Plan {
 		Root: s.root, Output: s.c.output, Replay: s.c.replay(), System: s.c.system, Programs: s.programs, Case: s.c.caseName}
 }
 
-// runID is short, because it is part of namespaces and keys, and unique on a machine.
-func runID(started time.Time, n int) string {
-	return strconv.FormatInt(started.UnixMilli()%(36*36*36*36*36*36), 36) + "r" + strconv.Itoa(n)
+// sessionID is short, because it is part of namespaces and keys, and unique on a machine.
+func sessionID(started time.Time) string {
+	return strconv.FormatInt(started.UnixMilli()%(36*36*36*36*36*36), 36)
 }
+
+// runID is that of run n of a session.
+func runID(started time.Time, n int) string { return sessionID(started) + "r" + strconv.Itoa(n) }

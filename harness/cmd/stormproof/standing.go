@@ -201,29 +201,46 @@ func (s *standing) write() error {
 const downWithin = time.Minute
 
 func newDown() *cobra.Command {
-	return &cobra.Command{
+	var orphans bool
+	var kubeconfig string
+	cmd := &cobra.Command{
 		Use:   "down",
 		Short: "Stop what `stormproof up` holds in this folder, and wait until it is gone",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := readStanding(cmd.OutOrStdout())
-			if err != nil {
-				return err
+			if kubeconfig != "" && !orphans {
+				return usageError{errors.New("--kubeconfig is for --orphans; type: stormproof help down")}
 			}
-			if s == nil {
-				fmt.Fprintln(cmd.OutOrStdout(), "nothing is up in this folder")
-				return nil
+			err := downStanding(cmd)
+			if orphans {
+				err = errors.Join(err, downOrphans(cmd.Context(), cmd.OutOrStdout(), kubeconfig))
 			}
-			begin := time.Now()
-			if err := syscall.Kill(s.PID, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
-				return fmt.Errorf("stopping process %d of `stormproof up`: %w", s.PID, err)
-			}
-			err = wait.Until(cmd.Context(), fmt.Sprintf("process %d of `stormproof up` ends", s.PID), downWithin, 50*time.Millisecond,
-				func(context.Context) wait.Look { return wait.Look{Done: !process.Runs(s.PID, s.Born)} })
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "process %d and its environment are gone (%.1f s)\n", s.PID, time.Since(begin).Seconds())
-			return nil
+			return err
 		},
 	}
+	cmd.Flags().BoolVar(&orphans, "orphans", false, "also remove what runs on this machine left that were killed; nothing of a run that lives")
+	cmd.Flags().StringVar(&kubeconfig, "kubeconfig", "", "with --orphans: a cluster where runs of other machines, too, may have left something")
+	return cmd
+}
+
+// downStanding ends the environment of this folder.
+func downStanding(cmd *cobra.Command) error {
+	s, err := readStanding(cmd.OutOrStdout())
+	if err != nil {
+		return err
+	}
+	if s == nil {
+		fmt.Fprintln(cmd.OutOrStdout(), "nothing is up in this folder")
+		return nil
+	}
+	begin := time.Now()
+	if err := syscall.Kill(s.PID, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("stopping process %d of `stormproof up`: %w", s.PID, err)
+	}
+	err = wait.Until(cmd.Context(), fmt.Sprintf("process %d of `stormproof up` ends", s.PID), downWithin, 50*time.Millisecond,
+		func(context.Context) wait.Look { return wait.Look{Done: !process.Runs(s.PID, s.Born)} })
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "process %d and its environment are gone (%.1f s)\n", s.PID, time.Since(begin).Seconds())
+	return nil
 }

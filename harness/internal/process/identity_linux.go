@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // Positions in /proc/<pid>/stat after the closing bracket of the command's name.
@@ -87,4 +88,37 @@ func Children(path, marker string) ([]int, error) {
 		}
 	}
 	return pids, nil
+}
+
+// KillMarked kills every process of this user that has the variable with this value in its
+// environment, and returns how many there were. A process that starts others meanwhile is
+// caught, too: it looks until it finds none.
+func KillMarked(variable, value string) (int, error) {
+	mark := []byte("\x00" + variable + "=" + value + "\x00")
+	killed := map[string]bool{}
+	for {
+		entries, err := os.ReadDir("/proc")
+		if err != nil {
+			return len(killed), fmt.Errorf("listing processes: %w", err)
+		}
+		fresh := false
+		for _, e := range entries {
+			pid, err := strconv.Atoi(e.Name())
+			if err != nil || pid == os.Getpid() {
+				continue
+			}
+			environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+			start, startErr := StartTime(pid)
+			if err != nil || startErr != nil || !bytes.Contains(append([]byte{0}, environ...), mark) {
+				continue // it has ended meanwhile, or is another's
+			}
+			if id := e.Name() + " " + start; !killed[id] {
+				killed[id], fresh = true, true
+				_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended by itself
+			}
+		}
+		if !fresh {
+			return len(killed), nil
+		}
+	}
 }
