@@ -24,10 +24,11 @@ import (
 
 // Criteria are what the gate demands.
 type Criteria struct {
-	// UnitRuns and IntegrationRuns are how many consecutive green runs.
+	// UnitRuns and IntegrationRuns are how many consecutive green runs. 0 unit runs ask for
+	// none: a project whose services are not written in Go has none.
 	UnitRuns        int `yaml:"unit_runs"`
 	IntegrationRuns int `yaml:"integration_runs"`
-	// LintIssues is the most allowed.
+	// LintIssues is the most allowed; NoLint does not ask the linter at all.
 	LintIssues int `yaml:"lint_issues"`
 	// PassRate in percent, over all integration runs.
 	PassRate float64 `yaml:"pass_rate"`
@@ -48,6 +49,12 @@ type Criteria struct {
 	// CatalogueComplete demands that every selected scenario ran in every run.
 	CatalogueComplete bool `yaml:"catalogue_complete"`
 }
+
+// NoLint is the value of LintIssues that does not ask for the linter.
+const NoLint = -1
+
+// notAsked is said of a criterion that the verdict does not rest on.
+const notAsked = "not asked for"
 
 //go:embed gate.yaml
 var defaults []byte
@@ -111,6 +118,8 @@ func Evaluate(c Criteria, e Evidence) report.Gate {
 	}
 	unit(c, e, add)
 	switch {
+	case c.LintIssues == NoLint:
+		add("lint", notAsked, "not run", true)
 	case !e.Lint.Ran:
 		add("lint", atMostText(c.LintIssues, "issues"), "no evidence", false)
 	default:
@@ -132,6 +141,10 @@ func Evaluate(c Criteria, e Evidence) report.Gate {
 type adder func(name, want, got string, pass bool)
 
 func unit(c Criteria, e Evidence, add adder) {
+	if c.UnitRuns == 0 {
+		add("unit tests", notAsked, "not run", true)
+		return
+	}
 	green, passed, skipped, first := 0, 0, 0, ""
 	for _, u := range e.Unit {
 		if u.Error == "" && u.Failed == 0 && u.Passed > 0 {

@@ -42,6 +42,22 @@ func TestSoundEvidencePasses(t *testing.T) {
 	}
 }
 
+func TestWhatIsNotAskedForIsSaidAndDoesNotFail(t *testing.T) {
+	c, e := defaultsOf(t), sound()
+	c.UnitRuns, c.LintIssues = 0, NoLint
+	e.Unit, e.Lint = nil, Lint{}
+	g := Evaluate(c, e)
+	said := 0
+	for _, k := range g.Criteria {
+		if k.Want == notAsked {
+			said++
+		}
+	}
+	if g.Verdict != "pass" || said != 2 {
+		t.Errorf("said of %d criteria, want 2: %+v", said, g)
+	}
+}
+
 func TestEachFlawFailsItsOwnCriterion(t *testing.T) {
 	for name, c := range map[string]struct {
 		spoil     func(*Evidence)

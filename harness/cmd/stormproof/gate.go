@@ -95,11 +95,13 @@ func (g *gateFlags) collect(cmd *cobra.Command, s *session, c gate.Criteria, log
 	}
 	e.Scanned = true
 	red := len(e.Forbidden) > c.Forbidden
-	if e.Lint, err = gate.RunLint(ctx, g.linter, log); err != nil {
-		fmt.Fprintf(out, "gate: %v\n", err)
+	if c.LintIssues != gate.NoLint {
+		if e.Lint, err = gate.RunLint(ctx, g.linter, log); err != nil {
+			fmt.Fprintf(out, "gate: %v\n", err)
+		}
+		fmt.Fprintf(out, "gate: lint: %d issues\n", e.Lint.Issues)
+		red = red || !e.Lint.Ran || e.Lint.Issues > c.LintIssues
 	}
-	fmt.Fprintf(out, "gate: lint: %d issues\n", e.Lint.Issues)
-	red = red || !e.Lint.Ran || e.Lint.Issues > c.LintIssues
 	for i := 0; i < c.UnitRuns && ctx.Err() == nil && (g.keepGoing || !red); i++ {
 		begin := time.Now()
 		u := gate.RunUnit(ctx, g.seed+int64(i), raceEnabled, log)

@@ -8,9 +8,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -25,6 +28,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/stormproof/stormproof/harness/internal/owned"
+	"github.com/stormproof/stormproof/harness/internal/process"
 	"github.com/stormproof/stormproof/harness/internal/wait"
 )
 
@@ -46,14 +50,32 @@ var built = sync.OnceValues(func() (string, error) {
 	return path, err
 })
 
+// ours is in the environment of every program that these tests start, and of theirs.
+const ours = "STORMPROOF_TEST"
+
+// watchdog kills the programs when this process is killed, by a timeout for example: they
+// are groups of their own, so nothing else would end them.
+var watchdog *process.Guard
+
 func TestMain(m *testing.M) {
 	path, err := built()
+	if err == nil {
+		err = os.Setenv(ours, strconv.Itoa(os.Getpid()))
+	}
+	if err == nil {
+		watchdog, err = process.NewGuard()
+	}
 	if err != nil {
 		panic(err)
 	}
 	log.SetLogger(logr.Discard())
 	code := m.Run()
-	if err := os.RemoveAll(filepath.Dir(path)); err != nil {
+	if left := marked(ours, strconv.Itoa(os.Getpid())); len(left) > 0 {
+		fmt.Fprintf(os.Stderr, "left after all tests, and killed now:\n%s\n", strings.Join(slices.Collect(maps.Values(left)), "\n"))
+		_, err = process.KillMarked(ours, strconv.Itoa(os.Getpid()))
+		code = max(code, 1)
+	}
+	if err := errors.Join(err, watchdog.Close(), os.RemoveAll(filepath.Dir(path))); err != nil {
 		panic(err)
 	}
 	os.Exit(code)
@@ -77,6 +99,7 @@ func start(t *testing.T, dir string, args ...string) *command {
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
+	watch(t, c.Process.Pid)
 	t.Cleanup(func() {
 		if c.ProcessState == nil { // the test failed meanwhile
 			_ = c.Process.Kill()
@@ -84,6 +107,14 @@ func start(t *testing.T, dir string, args ...string) *command {
 		}
 	})
 	return c
+}
+
+// watch has the watchdog kill a process after us.
+func watch(t *testing.T, pid int) {
+	t.Helper()
+	if err := watchdog.Watch(pid); err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ESRCH) { // ended already
+		t.Fatal(err)
+	}
 }
 
 // code waits for the end.
@@ -148,17 +179,25 @@ const (
 `
 )
 
-// marked are the processes of a session, by their environment.
-func marked(session string) (n int) {
+// marked are the processes that have a variable with this value in their environment: what
+// each runs, by its id.
+func marked(variable, value string) map[int]string {
+	out := map[int]string{}
 	paths, _ := filepath.Glob("/proc/[0-9]*/environ") // the pattern is well-formed
 	for _, path := range paths {
 		b, err := os.ReadFile(path)
-		if err == nil && bytes.Contains(append([]byte{0}, b...), []byte("\x00"+owned.Variable+"="+session+"\x00")) {
-			n++
+		if err != nil || !bytes.Contains(append([]byte{0}, b...), []byte("\x00"+variable+"="+value+"\x00")) {
+			continue // it has ended meanwhile, or is another's
 		}
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path))) // the pattern says digits
+		args, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
+		out[pid] = strings.ReplaceAll(string(args), "\x00", " ")
 	}
-	return n
+	return out
 }
+
+// of are the processes of a session, but for the program itself.
+func of(session string) map[int]string { return marked(owned.Variable, session) }
 
 func TestExitCodesOfTheProgram(t *testing.T) {
 	dir := t.TempDir()
@@ -244,8 +283,8 @@ func TestAnInterruptedRunTidiesUpAndReports(t *testing.T) {
 			t.Errorf("namespace %s was left", ns.Name)
 		}
 	}
-	if n := marked(session); n != 0 {
-		t.Errorf("%d processes are left", n)
+	if left := of(session); len(left) > 0 {
+		t.Errorf("left: %v", left)
 	}
 }
 
@@ -266,6 +305,9 @@ func TestWhatAKilledRunLeftIsRemovedAndNothingElse(t *testing.T) {
 	if err := c.Create(t.Context(), foreign); err != nil {
 		t.Fatal(err)
 	}
+	for pid := range of(dead) {
+		watch(t, pid) // from here on nobody else would
+	}
 	for _, pid := range children(t, victim.Process.Pid, "sh") {
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
@@ -275,15 +317,15 @@ func TestWhatAKilledRunLeftIsRemovedAndNothingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = victim.Wait() // it says that it was killed
-	if marked(dead) == 0 {
+	if len(of(dead)) == 0 {
 		t.Fatal("nothing was left to remove: this test shows nothing")
 	}
-	before := marked(alive)
+	before := of(alive)
 	down := start(t, t.TempDir(), "down", "--orphans")
 	if got := down.code(t); got != exitPass {
 		t.Errorf("down --orphans: exit %d\n%s", got, down.out.String())
 	}
-	until(t, "the killed run's processes are gone", func(context.Context) wait.Look { return wait.Look{Done: marked(dead) == 0} })
+	until(t, "the killed run's processes are gone", func(context.Context) wait.Look { return wait.Look{Done: len(of(dead)) == 0} })
 	for _, ns := range list(dead) {
 		if gone := ns.DeletionTimestamp != nil; gone == (ns.Name == foreign.Name) {
 			t.Errorf("namespace %s: going = %t", ns.Name, gone)
@@ -297,8 +339,8 @@ func TestWhatAKilledRunLeftIsRemovedAndNothingElse(t *testing.T) {
 			t.Errorf("namespace %s of a live run goes", ns.Name)
 		}
 	}
-	if now := marked(alive); now != before || before == 0 {
-		t.Errorf("the live run had %d processes and has %d", before, now)
+	if now := of(alive); !maps.Equal(now, before) || len(before) == 0 {
+		t.Errorf("the live run had processes %v and has %v", before, now)
 	}
 	if err := survivor.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
