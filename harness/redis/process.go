@@ -132,8 +132,9 @@ func config(port int, dir, password, version string) string {
 		"daemonize no",
 	}
 	if major(version) >= 7 {
-		// Faults use DEBUG, which servers from version 7 on allow only where configured.
-		lines = append(lines, "enable-debug-command local")
+		// Faults use DEBUG, which servers from version 7 on allow only where configured. A
+		// title would be written over the environment, which says whose the process is.
+		lines = append(lines, "enable-debug-command local", "set-proc-title no")
 	}
 	if password != "" {
 		lines = append(lines, "requirepass "+quote(password))

@@ -145,7 +145,7 @@ func TestConfigSuitsTheVersionAndHidesThePassword(t *testing.T) {
 	const common = "bind 127.0.0.1\nport 20001\ndir \"/d\"\nsave \"\"\nappendonly no\ndaemonize no\n"
 	tests := map[string]struct{ version, password, want string }{
 		"an old server has no switch for DEBUG": {"6.2.14", "", common},
-		"a newer one needs it":                  {"7.0.15", "", common + "enable-debug-command local\n"},
+		"a newer one needs it":                  {"7.0.15", "", common + "enable-debug-command local\nset-proc-title no\n"},
 		"an unknown version is taken for old":   {"unknown", "", common},
 		"a password is quoted byte by byte":     {"6.0", "a\"b\\c\n\xc3", common + `requirepass "a\"b\\c\x0a\xc3"` + "\n"},
 	}
