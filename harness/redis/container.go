@@ -65,6 +65,9 @@ func startContainer(ctx context.Context, opt Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := reach(ctx, daemon); err != nil {
+		return nil, err
+	}
 	if err := errors.Join(quietly(), sweep(ctx, daemon, opt)); err != nil {
 		return nil, fmt.Errorf("starting redis: %w", err)
 	}
@@ -79,6 +82,21 @@ func startContainer(ctx context.Context, opt Options) (*Server, error) {
 	}
 	return &Server{Addr: c.peer.addr, Password: opt.Password, Kind: Container, Image: image, engine: c,
 		Choice: report.Choice{Part: "redis", Chosen: "container (" + image + ")", Reason: reason}}, nil
+}
+
+// reach tells testcontainers where a daemon is that it does not find by itself.
+func reach(ctx context.Context, d containers.Daemon) error {
+	socket, err := d.Socket(ctx)
+	if err != nil {
+		return noDaemon(ctx, err)
+	}
+	if socket == "" {
+		return nil
+	}
+	if err := os.Setenv("DOCKER_HOST", socket); err != nil {
+		return fmt.Errorf("starting redis: %w", err)
+	}
+	return nil
 }
 
 // open gets what the server has for good, restarts included: its name and its port.

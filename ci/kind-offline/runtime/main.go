@@ -49,11 +49,26 @@ func run(args []string) error {
 			return err
 		}
 	}
-	runc, err := exec.LookPath("runc")
+	runc, err := find("runc")
 	if err != nil {
-		return fmt.Errorf("finding runc: %w", err)
+		return err
 	}
 	return fmt.Errorf("becoming runc: %w", syscall.Exec(runc, append([]string{"runc"}, args...), os.Environ()))
+}
+
+// find looks where a shell does, and where Debian has it: Podman cleans up without a PATH.
+func find(program string) (string, error) {
+	path, err := exec.LookPath(program)
+	for _, dir := range []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin"} {
+		if err == nil {
+			return path, nil
+		}
+		path, err = exec.LookPath(filepath.Join(dir, program))
+	}
+	if err != nil {
+		return "", fmt.Errorf("finding %s: %w", program, err)
+	}
+	return path, nil
 }
 
 // value is that of a flag, in any of the forms that Go programs take.

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"slices"
 	"strconv"
@@ -140,6 +141,24 @@ func (d Daemon) Pull(ctx context.Context, image string, out io.Writer) error {
 
 // Ask runs the daemon's program and returns what it printed.
 func (d Daemon) Ask(ctx context.Context, args ...string) (string, error) { return d.ask(ctx, args...) }
+
+// Socket is where libraries reach the daemon that only know Docker's API, as DOCKER_HOST
+// spells it; "" leaves them to look themselves. Podman has one only while its service runs.
+func (d Daemon) Socket(ctx context.Context) (string, error) {
+	if d.Name != Podman || os.Getenv("DOCKER_HOST") != "" {
+		return "", nil
+	}
+	path, err := d.ask(ctx, "info", "--format", "{{.Host.RemoteSocket.Path}}")
+	if err != nil {
+		return "", fmt.Errorf("asking podman for its socket: %w", err)
+	}
+	path = strings.TrimPrefix(path, "unix://")
+	if _, err := os.Stat(path); err != nil {
+		return "", &binaries.Unavailable{What: "containers", Reason: "podman answers, but its socket " + path + " is not there",
+			Fix: "systemctl --user start podman.socket (for root without --user), or: podman system service --time=0 &", Err: err}
+	}
+	return "unix://" + path, nil
+}
 
 func (d Daemon) ask(ctx context.Context, args ...string) (string, error) {
 	return d.run(ctx, d.Name, args...)

@@ -170,3 +170,33 @@ func orphans(t *testing.T, dir string) []string {
 	}
 	return names
 }
+
+func TestPodmanIsReachedAtItsSocket(t *testing.T) {
+	dir := t.TempDir()
+	there := filepath.Join(dir, "podman.sock")
+	if err := os.WriteFile(there, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		daemon, host, says, want string
+		fails                    bool
+	}{
+		"docker is found by its libraries": {daemon: Docker, says: there},
+		"DOCKER_HOST is the user's word":   {daemon: Podman, host: "unix:///other.sock", says: there},
+		"its service runs":                 {daemon: Podman, says: there, want: "unix://" + there},
+		"newer ones say it as a URL":       {daemon: Podman, says: "unix://" + there, want: "unix://" + there},
+		"its service does not run":         {daemon: Podman, says: filepath.Join(dir, "none.sock"), fails: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("DOCKER_HOST", tc.host)
+			d := Daemon{Name: tc.daemon, run: func(context.Context, string, ...string) (string, error) { return tc.says, nil }}
+			got, err := d.Socket(t.Context())
+			if got != tc.want || (err != nil) != tc.fails {
+				t.Errorf("got %q, %v", got, err)
+			}
+			if u, ok := errors.AsType[*binaries.Unavailable](err); tc.fails && (!ok || u.Fix == "") {
+				t.Errorf("what to type is missing: %v", err)
+			}
+		})
+	}
+}
