@@ -26,7 +26,7 @@ func runtimeNames() []string {
 
 // isRuntime reports whether a placeholder is left for the run.
 func isRuntime(name string) bool {
-	return numberedNamespace.MatchString(name) || strings.HasPrefix(name, "sink.") || slices.Contains(runtimeNames(), name) ||
+	return numberedNamespace.MatchString(name) || strings.HasPrefix(name, "sink.") || strings.HasPrefix(name, "secret.") || slices.Contains(runtimeNames(), name) ||
 		name == "end" || name == "else" // of Go's templates
 }
 

@@ -183,7 +183,8 @@ func writeKubeconfig(path string, c *rest.Config, namespace string) error {
 	const name = "stormproof"
 	config := clientcmdapi.NewConfig()
 	config.Clusters[name] = &clientcmdapi.Cluster{Server: c.Host}
-	config.Contexts[name] = &clientcmdapi.Context{Cluster: name, Namespace: namespace}
+	config.AuthInfos[name] = &clientcmdapi.AuthInfo{Token: c.BearerToken}
+	config.Contexts[name] = &clientcmdapi.Context{Cluster: name, AuthInfo: name, Namespace: namespace}
 	config.CurrentContext = name
 	if err := clientcmd.WriteToFile(*config, path); err != nil {
 		return fmt.Errorf("writing the program's kubeconfig: %w", err)

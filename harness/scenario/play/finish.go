@@ -42,7 +42,7 @@ func (w *world) finish(ctx context.Context, why error, out *report.Scenario) (er
 	if err := w.stopSystem(ctx); err != nil {
 		errs = append(errs, failf("stopping the gateway: %v", err))
 	}
-	errs = append(errs, w.recordFinal(ctx), w.findConnections(ctx, out))
+	errs = append(errs, w.recordFinal(ctx), w.findSecrets(ctx, metrics), w.findConnections(ctx, out))
 	kept := !clean
 	if clean && (errors.Join(errs...) != nil || w.foreseenRed()) {
 		kept = true

@@ -48,14 +48,14 @@ func (w *world) startRedis(ctx context.Context) (err error) {
 	}
 	dir := filepath.Join(w.dir, "redis")
 	if (n.Topology == "" || n.Topology == hredis.Standalone) && !n.TLS && !n.Password {
-		if w.ownRedis, err = w.host.Environment.StartRedis(ctx, dir); err == nil {
+		if w.ownRedis, err = w.host.Environment.StartRedis(ctx, dir, w.secrets[redisPassword].value); err == nil {
 			w.access = hredis.Access{Topology: hredis.Standalone, Addrs: []string{w.ownRedis.Addr}, Password: w.ownRedis.Password}
 		}
 		return err
 	}
 	o := hredis.TopologyOptions{Topology: n.Topology, TLS: n.TLS, Dir: dir}
 	if n.Password {
-		o.Password = "scenario-" + w.host.RunID
+		o.Password = w.secrets[redisPassword].value
 	}
 	if w.topology, err = w.host.Environment.StartTopology(ctx, o); err == nil {
 		w.access = w.topology.Access

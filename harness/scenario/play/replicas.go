@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/client-go/rest"
+
 	"github.com/stormproof/stormproof/harness/fault"
 	"github.com/stormproof/stormproof/harness/history"
 	"github.com/stormproof/stormproof/harness/internal/diff"
@@ -95,6 +97,8 @@ func (w *world) startSystem(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
+		way = rest.CopyConfig(way)
+		way.BearerToken = w.secrets[kubernetesToken].value // the proxy replaces it
 		w.replicas.mu.Lock()
 		r := &replica{spec: system.Spec{
 			Name: w.prefix + w.name() + "-" + n, Replica: i + 1, Dir: filepath.Join(w.dir, w.name()+"-"+n),

@@ -118,6 +118,7 @@ type world struct {
 	watch      *watcher
 	// leaks knows the goroutines from before anything that must end with the world.
 	leaks goleak.Option
+	secrets map[string]secret
 	// last is nil until the last list was made.
 	last *lastList
 
@@ -217,6 +218,11 @@ func (w *world) begin() error {
 	begin.Schema, begin.Scenario = history.Schema, w.scenario.ID
 	begin.Seed = uint64(w.host.Seed) + uint64(w.round)
 	begin.Namespaces, begin.RedisPrefix = w.namespaces, w.prefix
+	var err error
+	if w.secrets, err = plantSecrets(w.scenario, begin.Seed); err != nil {
+		return err
+	}
+	begin.Secrets = secretNames(w.secrets)
 	return w.history.Add(history.Event{Step: -1, Begin: &begin})
 }
 
@@ -249,7 +255,7 @@ func (w *world) connectKubernetes(ctx context.Context) error {
 	return nil
 }
 
-// expand replaces {{ns}}, {{ns2}}, ... and {{i}}.
+// expand replaces {{ns}}, {{ns2}}, ..., {{secret.NAME}} and {{i}}.
 func (w *world) expand(s string, i int) string {
 	if !strings.Contains(s, "{{") {
 		return s
@@ -257,6 +263,9 @@ func (w *world) expand(s string, i int) string {
 	pairs := []string{"{{i}}", strconv.Itoa(i), "{{ns}}", w.namespaces[0]}
 	for name, value := range w.sinkValues() {
 		pairs = append(pairs, "{{"+name+"}}", value)
+	}
+	for name, x := range w.secrets {
+		pairs = append(pairs, "{{secret."+name+"}}", x.value)
 	}
 	for n, name := range w.namespaces {
 		pairs = append(pairs, fmt.Sprintf("{{ns%d}}", n+1), name)
