@@ -252,6 +252,8 @@ type Scan struct {
 	// Places is how many logs, answers, pages of metrics and lists of objects were read.
 	Places int   `json:"places"`
 	Bytes  int64 `json:"bytes"`
+	// Missed are traces that should have been read and were not, each with its reason.
+	Missed []string `json:"missed,omitempty"`
 }
 
 // Leak is a planted secret that the search found.

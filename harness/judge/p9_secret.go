@@ -1,7 +1,7 @@
 package judge
 
 // secret judges the part of P9 that a history shows: no planted secret was found, and
-// somebody looked.
+// somebody looked everywhere.
 func secret(e *evidence, b *breach) {
 	seq := e.events[0].Seq
 	if len(e.begin.Secrets) == 0 {
@@ -13,7 +13,13 @@ func secret(e *evidence, b *breach) {
 		if ev.Leak != nil {
 			b.fail(ev.Seq, "secret %q stands in %s", ev.Leak.Secret, ev.Leak.Where)
 		}
-		scanned = scanned || ev.Scan != nil && ev.Scan.Places > 0 && ev.Scan.Bytes > 0
+		if ev.Scan == nil {
+			continue
+		}
+		scanned = scanned || ev.Scan.Places > 0 && ev.Scan.Bytes > 0
+		for _, what := range ev.Scan.Missed {
+			b.unclear(ev.Seq, "not searched for secrets: %s", what)
+		}
 	}
 	if !scanned {
 		b.unclear(seq, "%d secrets were planted and nothing was searched for them", len(e.begin.Secrets))

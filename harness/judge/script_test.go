@@ -166,7 +166,7 @@ func (s *script) line(w []string) error {
 	case "residue":
 		s.add(history.Event{Residue: &history.Residue{Kind: w[1], What: rest}})
 	case "scan":
-		s.add(history.Event{Scan: &history.Scan{Places: int(number(w[1], 0)), Bytes: 100 * number(w[1], 0)}})
+		s.add(history.Event{Scan: &history.Scan{Places: int(number(w[1], 0)), Bytes: 100 * number(w[1], 0), Missed: missed(o)}})
 	case "leak":
 		s.add(history.Event{Leak: &history.Leak{Secret: w[1], Where: strings.TrimPrefix(rest, "in ")}})
 	case "note":
@@ -319,4 +319,12 @@ func (s *script) page(w []string) {
 	}
 	s.got.Pages++
 	s.add(history.Event{Page: p})
+}
+
+// missed is what a search did not read.
+func missed(o map[string]string) []string {
+	if o["missed"] == "" {
+		return nil
+	}
+	return []string{o["missed"]}
 }

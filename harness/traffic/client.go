@@ -43,6 +43,9 @@ type Client struct {
 	// BaseURL has no trailing slash.
 	BaseURL string
 	HTTP    *http.Client
+	// Token is sent as a bearer token with each request that has no Authorization of its own;
+	// "" for none.
+	Token string
 	// History may be nil: then nothing is recorded.
 	History Recorder
 }
@@ -91,6 +94,9 @@ func (c *Client) exchange(ctx context.Context, r Request) (Response, error) {
 	req.Header.Set("User-Agent", "Alertmanager/stormproof")
 	if r.Gzip {
 		req.Header.Set("Content-Encoding", "gzip")
+	}
+	if c.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.Token)
 	}
 	for k, v := range r.Headers {
 		req.Header.Set(k, v)

@@ -3,8 +3,6 @@ package play
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
-	"strings"
 	"time"
 
 	"github.com/stormproof/stormproof/harness/scenario"
@@ -52,13 +50,6 @@ func (w *world) alert(t scenario.Alert, i, episode int) traffic.Alert {
 // requests turns a send into the HTTP requests that it stands for.
 func (w *world) plan(s *scenario.Send) ([]traffic.Request, error) {
 	base := traffic.Request{Name: s.ID, Method: s.Method, Path: s.Path, Gzip: s.Gzip, Headers: w.expandMap(s.Headers, 0)}
-	if x, planted := w.secrets[authorization]; planted && !mentionsHeader(base.Headers, "Authorization") {
-		base.Headers = maps.Clone(base.Headers)
-		if base.Headers == nil {
-			base.Headers = map[string]string{}
-		}
-		base.Headers["Authorization"] = "Bearer " + x.value
-	}
 	if base.Method == "" {
 		base.Method = "POST"
 	}
@@ -121,13 +112,4 @@ func pad(b []byte, size int64) []byte {
 		out = append(out, ' ')
 	}
 	return out
-}
-
-func mentionsHeader(headers map[string]string, name string) bool {
-	for k := range headers {
-		if strings.EqualFold(k, name) {
-			return true
-		}
-	}
-	return false
 }

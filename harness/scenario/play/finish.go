@@ -1,6 +1,7 @@
 package play
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -38,16 +39,19 @@ func (w *world) finish(ctx context.Context, why error, out *report.Scenario) (er
 		w.keepEvidence(ctx, why)
 	}
 	errs := []error{w.healAll(ctx), w.stopAlertmanager(ctx)}
-	metrics, _ := w.metricsFile(ctx) // also of a scenario whose gateway is down by now
+	var metrics bytes.Buffer
+	for _, r := range w.replicas.all() {
+		fmt.Fprintf(&metrics, "# %s %d\n%s", w.name(), r.spec.Replica, w.lastMetrics(ctx, r))
+	}
 	if err := w.stopSystem(ctx); err != nil {
 		errs = append(errs, failf("stopping the gateway: %v", err))
 	}
-	errs = append(errs, w.recordFinal(ctx), w.findSecrets(ctx, metrics), w.findConnections(ctx, out))
+	errs = append(errs, w.recordFinal(ctx), w.findSecrets(ctx), w.findConnections(ctx, out))
 	kept := !clean
 	if clean && (errors.Join(errs...) != nil || w.foreseenRed()) {
 		kept = true
 		w.keepEvidence(ctx, errors.Join(errs...))
-		w.keepFile(ctx, evidence{"metrics.prom", func(context.Context) ([]byte, error) { return metrics, nil }})
+		w.keepFile(ctx, evidence{"metrics.prom", func(context.Context) ([]byte, error) { return metrics.Bytes(), nil }})
 	}
 	if clean || !w.host.Keep {
 		errs = append(errs, w.sweep(ctx, out))

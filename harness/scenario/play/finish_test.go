@@ -19,7 +19,7 @@ import (
 // recorded is a world with a history that has begun, and nothing else.
 func recorded(t *testing.T) *world {
 	t.Helper()
-	w := &world{scenario: &scenario.Scenario{ID: "STO-90"}, namespaces: []string{"a"}}
+	w := &world{scenario: &scenario.Scenario{ID: "STO-90"}, namespaces: []string{"a"}, search: newSearch(nil)}
 	var err error
 	if w.history, err = history.Open(filepath.Join(t.TempDir(), "history.jsonl"), time.Now); err != nil {
 		t.Fatal(err)

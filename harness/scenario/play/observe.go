@@ -104,6 +104,7 @@ func (w *world) ready(ctx context.Context) map[string]any {
 	return w.get(ctx, w.first()+path)
 }
 
+// fetch gets a page, and searches it for secrets.
 func (w *world) fetch(ctx context.Context, url string) (int, []byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -114,6 +115,7 @@ func (w *world) fetch(ctx context.Context, url string) (int, []byte, error) {
 		return 0, nil, err
 	}
 	b, err := io.ReadAll(res.Body)
+	w.search.read("GET "+req.URL.Path, b, false)
 	return res.StatusCode, b, errors.Join(err, res.Body.Close())
 }
 

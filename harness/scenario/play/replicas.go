@@ -201,12 +201,16 @@ func (w *world) client(n int) (*traffic.Client, error) {
 	if instance == nil {
 		return nil, fmt.Errorf("replica %d is not running; restart it first", r.spec.Replica)
 	}
-	return &traffic.Client{BaseURL: instance.URL(), HTTP: w.http, History: w.history}, nil
+	return w.sender(instance.URL()), nil
 }
 
 // balanced is a sender that knows one address for all replicas.
 func (w *world) balanced() *traffic.Client {
-	return &traffic.Client{BaseURL: w.replicas.balancer.URL(), HTTP: w.http, History: w.history}
+	return w.sender(w.replicas.balancer.URL())
+}
+
+func (w *world) sender(url string) *traffic.Client {
+	return &traffic.Client{BaseURL: url, HTTP: w.http, History: w.history, Token: w.secrets[authorization].value}
 }
 
 // first is the base URL of the first replica that was not stopped, "" when all were.
@@ -269,6 +273,7 @@ func (w *world) restart(ctx context.Context, s *scenario.Restart) error {
 		list = []*replica{r}
 	}
 	for _, r := range list {
+		w.lastMetrics(ctx, r)
 		if err := r.stop(ctx); err != nil {
 			return failf("stopping gateway %d: %v", r.spec.Replica, err)
 		}
@@ -303,7 +308,7 @@ func (w *world) crash(s *scenario.Crash) error {
 }
 
 // kill ends a replica as a power cut would.
-func (w *world) kill(n int) error {
+func (w *world) kill(ctx context.Context, n int) error {
 	r, err := w.replicas.one(n)
 	if err != nil {
 		return err
@@ -312,6 +317,7 @@ func (w *world) kill(n int) error {
 	if !ok {
 		return fmt.Errorf("replica %d cannot be killed: it is down, or runs inside the harness; write needs: {system: binary}", n)
 	}
+	w.lastMetrics(ctx, r)
 	if err := w.act("kill", "", "", "replica "+strconv.Itoa(n)); err != nil {
 		return err
 	}
@@ -325,6 +331,7 @@ func (w *world) terminate(ctx context.Context, n int) error {
 	if err != nil {
 		return err
 	}
+	w.lastMetrics(ctx, r)
 	if err := w.act("terminate", "", "", "replica "+strconv.Itoa(n)); err != nil {
 		return err
 	}

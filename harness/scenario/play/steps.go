@@ -63,7 +63,7 @@ func (w *world) do(ctx context.Context, s *scenario.Step) (err error) {
 	case s.Crash != nil:
 		return w.crash(s.Crash)
 	case s.Kill != nil:
-		return w.kill(max(1, s.Kill.Replica))
+		return w.kill(ctx, max(1, s.Kill.Replica))
 	case s.Terminate != nil:
 		return w.terminate(ctx, max(1, s.Terminate.Replica))
 	case s.Concurrently != nil:

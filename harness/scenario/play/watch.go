@@ -42,12 +42,12 @@ func startWatch(ctx context.Context, w *world) (*watcher, error) {
 			return nil, errors.Join(fmt.Errorf("watching %s: %w", ns, err), x.stop())
 		}
 		x.streams = append(x.streams, stream)
-		x.done.Go(func() { x.follow(ctx, stream, w.history) })
+		x.done.Go(func() { x.follow(ctx, stream, w) })
 	}
 	return x, nil
 }
 
-func (x *watcher) follow(ctx context.Context, stream watch.Interface, log *history.Writer) {
+func (x *watcher) follow(ctx context.Context, stream watch.Interface, w *world) {
 	for event := range stream.ResultChan() {
 		if ctx.Err() != nil {
 			return // what the client says of a watch that we ended is no news
@@ -60,8 +60,11 @@ func (x *watcher) follow(ctx context.Context, stream watch.Interface, log *histo
 		change := map[watch.EventType]string{watch.Added: "added", watch.Modified: "modified", watch.Deleted: "deleted"}[event.Type]
 		object := describe(rr)
 		object.Change = change
-		if err := log.Add(history.Event{Object: object}); err != nil {
+		if err := w.history.Add(history.Event{Object: object}); err != nil {
 			x.fail(err)
+		}
+		if event.Type == watch.Deleted { // of what stays, the last list is searched
+			w.searchJSON("the deleted RemediationRequest "+rr.Name, rr, true)
 		}
 		x.mu.Lock()
 		name := rr.Namespace + "/" + rr.Name

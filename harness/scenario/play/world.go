@@ -117,8 +117,9 @@ type world struct {
 	http       *http.Client
 	watch      *watcher
 	// leaks knows the goroutines from before anything that must end with the world.
-	leaks goleak.Option
+	leaks   goleak.Option
 	secrets map[string]secret
+	search  *search
 	// last is nil until the last list was made.
 	last *lastList
 
@@ -222,6 +223,7 @@ func (w *world) begin() error {
 	if w.secrets, err = plantSecrets(w.scenario, begin.Seed); err != nil {
 		return err
 	}
+	w.search = newSearch(w.secrets)
 	begin.Secrets = secretNames(w.secrets)
 	return w.history.Add(history.Event{Step: -1, Begin: &begin})
 }
