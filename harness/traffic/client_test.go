@@ -48,6 +48,22 @@ func TestClientSendsAsAlertmanagerDoes(t *testing.T) {
 	}
 }
 
+func TestTheTokenIsSentWhereNoOtherIs(t *testing.T) {
+	var got []string
+	client, _ := serve(t, func(_ http.ResponseWriter, r *http.Request) { got = append(got, r.Header.Get("Authorization")) })
+	for _, token := range []string{"", "t"} {
+		client.Token = token
+		for _, headers := range []map[string]string{nil, {"authorization": "Basic x"}} {
+			if _, err := client.Send(t.Context(), traffic.Request{ID: "a", Method: "POST", Path: "/", Headers: headers}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if diff := cmp.Diff([]string{"", "Basic x", "Bearer t", "Basic x"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestClientCompresses(t *testing.T) {
 	var encoding, plain string
 	client, _ := serve(t, func(_ http.ResponseWriter, r *http.Request) {
