@@ -75,12 +75,12 @@ func (w *world) searchAnswers() {
 	}
 }
 
-// searchSinks reads what was passed on, which may hold what was sent in alerts.
+// searchSinks reads what was passed on.
 func (w *world) searchSinks() {
 	if len(w.sinks) == 0 {
 		return
 	}
-	w.searchJSON("what the sinks received", w.received(), true)
+	w.searchJSON("what the sinks received", w.received())
 }
 
 func (w *world) searchObjects() {
@@ -88,17 +88,18 @@ func (w *world) searchObjects() {
 		w.search.miss("the RemediationRequests: they could not be listed")
 		return
 	}
-	w.searchJSON("RemediationRequests", w.last.requests, true)
-	w.searchJSON("StormPages", w.last.pages, true)
+	w.searchJSON("RemediationRequests", w.last.requests)
+	w.searchJSON("StormPages", w.last.pages)
 }
 
-func (w *world) searchJSON(where string, value any, objects bool) {
+// searchJSON searches objects, or what was passed on: they may hold what was sent in alerts.
+func (w *world) searchJSON(where string, value any) {
 	b, err := json.Marshal(value)
 	if err != nil {
 		w.search.miss("%s: %v", where, err)
 		return
 	}
-	w.search.read(where, b, objects)
+	w.search.read(where, b, true)
 }
 
 // searchEvents reads the Kubernetes Events of the scenario's namespaces.
@@ -109,7 +110,7 @@ func (w *world) searchEvents(ctx context.Context) {
 			w.search.miss("the Events in %s: %v", ns, err)
 			continue
 		}
-		w.searchJSON("Events in "+ns, list.Items, true)
+		w.searchJSON("Events in "+ns, list.Items)
 	}
 }
 

@@ -64,7 +64,7 @@ func (x *watcher) follow(ctx context.Context, stream watch.Interface, w *world) 
 			x.fail(err)
 		}
 		if event.Type == watch.Deleted { // of what stays, the last list is searched
-			w.searchJSON("the deleted RemediationRequest "+rr.Name, rr, true)
+			w.searchJSON("the deleted RemediationRequest "+rr.Name, rr)
 		}
 		x.mu.Lock()
 		name := rr.Namespace + "/" + rr.Name
