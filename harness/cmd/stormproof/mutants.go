@@ -62,7 +62,7 @@ func mutantsVerb(cmd *cobra.Command, only []string) (err error) {
 	if err != nil {
 		return fmt.Errorf("creating the log: %w", err)
 	}
-	survivors := 0
+	var survivors, blind []string
 	for i, m := range list {
 		result, err := mutation.Kill(cmd.Context(), m, mutation.Options{Root: root, Dir: dir, Race: raceEnabled, Log: log})
 		if err != nil {
@@ -71,13 +71,13 @@ func mutantsVerb(cmd *cobra.Command, only []string) (err error) {
 		state := "killed"
 		if !result.Killed {
 			state = "SURVIVED"
-			survivors++
+			survivors, blind = append(survivors, m.Name), append(blind, m.KilledBy...)
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "%d/%d  %-9s %-32s %s  %5.1fs  %s\n", i+1, len(list), state, m.Name, m.Promise, result.Took.Round(100*time.Millisecond).Seconds(), result.Evidence)
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "mutants: %d of %d killed\n", len(list)-survivors, len(list))
-	if survivors > 0 {
-		fmt.Fprintf(cmd.OutOrStdout(), "a survivor means that %v can pass although the gateway is broken; read %s\n", list[0].KilledBy, log.Name())
+	fmt.Fprintf(cmd.OutOrStdout(), "mutants: %d of %d killed\n", len(list)-len(survivors), len(list))
+	if len(survivors) > 0 {
+		fmt.Fprintf(cmd.OutOrStdout(), "%v survived: %v can pass although the gateway is broken; read %s\n", survivors, blind, log.Name())
 		return errors.Join(quietError{exitFail}, log.Close())
 	}
 	return errors.Join(log.Close(), os.RemoveAll(dir))
