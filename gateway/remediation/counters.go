@@ -58,6 +58,7 @@ const forgetAfter = 15 * time.Minute
 
 // NewCounters returns counters; Run writes them.
 func NewCounters(c client.Client, caller Caller, interval time.Duration, log *slog.Logger) *Counters {
+	caller.Patient = true
 	return &Counters{client: c, caller: caller, interval: interval, log: log, entries: map[string]*entry{}}
 }
 

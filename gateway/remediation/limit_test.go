@@ -91,10 +91,54 @@ func TestTheLimitComesBackWhenTheServerDoes(t *testing.T) {
 	})
 }
 
+func TestPatientCallsLetOthersGoFirstAndDoNotStarve(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limit := &Limit{Most: 1}
+		turn, err := limit.take(t.Context(), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		order := ""
+		var all sync.WaitGroup
+		wait := func(name string, caller Caller) {
+			all.Go(func() {
+				_ = caller.Do(t.Context(), "update", "x", func(context.Context) error { // never fails
+					order += name
+					return nil
+				})
+			})
+			synctest.Wait()
+		}
+		caller := Caller{Timeout: time.Second, Limit: limit}
+		for range 2 {
+			wait("p", NewCounters(nil, caller, time.Hour, nil).caller)
+		}
+		for range patience + 2 {
+			wait("u", caller)
+		}
+		gone, quit := context.WithCancel(t.Context())
+		all.Go(func() {
+			if _, err := limit.take(gone, true); err == nil {
+				t.Error("a patient one that gave up got a turn")
+			}
+		})
+		synctest.Wait()
+		quit()
+		limit.give(turn, false, 0)
+		all.Wait()
+		if order != "uuuuuuuupuup" {
+			t.Errorf("order %s, want one patient call after each 8 others, and then the rest", order)
+		}
+		if limit.flying != 0 || len(limit.waiting)+len(limit.patient) != 0 {
+			t.Errorf("%d turns are held; want none, and nobody who waits", limit.flying)
+		}
+	})
+}
+
 func TestTurnsAreInOrderAndATurnOfWhoGaveUpIsTheNextOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		limit := &Limit{Most: 1}
-		turn, err := limit.take(t.Context())
+		turn, err := limit.take(t.Context(), false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,7 +151,7 @@ func TestTurnsAreInOrderAndATurnOfWhoGaveUpIsTheNextOnes(t *testing.T) {
 				ctx = quitter
 			}
 			all.Go(func() {
-				turn, err := limit.take(ctx)
+				turn, err := limit.take(ctx, false)
 				if err != nil {
 					order = append(order, name+" "+context.Cause(ctx).Error())
 					return
@@ -125,12 +169,12 @@ func TestTurnsAreInOrderAndATurnOfWhoGaveUpIsTheNextOnes(t *testing.T) {
 		if len(order) != 3 || order[0] != want[0] || order[1] != want[1] || order[2] != want[2] {
 			t.Errorf("order %v, want %v", order, want)
 		}
-		if _, err := limit.take(t.Context()); err != nil {
+		if _, err := limit.take(t.Context(), false); err != nil {
 			t.Errorf("a free turn was refused: %v", err)
 		}
 		over, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := limit.take(over); !errors.Is(err, context.Canceled) {
+		if _, err := limit.take(over, false); !errors.Is(err, context.Canceled) {
 			t.Errorf("waiting with a context that is over: %v", err)
 		}
 	})

@@ -17,6 +17,8 @@ type Caller struct {
 	Observe func(verb, resource string, err error)
 	// Limit bounds the calls at once; nil for no bound.
 	Limit *Limit
+	// Patient calls let others go first where the limit makes them wait.
+	Patient bool
 	// Jitter is a random number in [0,1); nil takes one from math/rand.
 	Jitter func() float64
 }
@@ -51,7 +53,7 @@ func (c Caller) Do(ctx context.Context, verb, resource string, f func(context.Co
 
 func (c Caller) once(ctx context.Context, verb, resource string, f func(context.Context) error) (asked time.Duration, err error) {
 	if c.Limit != nil {
-		cuts, over := c.Limit.take(ctx)
+		cuts, over := c.Limit.take(ctx, c.Patient)
 		if over != nil {
 			return 0, over
 		}
