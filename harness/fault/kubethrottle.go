@@ -21,7 +21,11 @@ import (
 // requests are made as a user of the fault's own, a FlowSchema matches that user alone, and
 // its priority level may borrow no seat. Seats are shares of the server's total, so the
 // smallest level still has several; the fault holds all but one with requests of its own,
-// whose bodies never end. What finds no seat is answered 429 at once.
+// whose bodies never end. One request may wait for the seat; the next is answered 429 at once.
+//
+// Without that queue of one no list would pass for long: a list costs a seat for each 100 kB
+// or so of all objects of its resource (the server counts them once a minute), up to 10, and
+// only in a level with queues up to the level's own size, which here is one.
 //
 //	gateway --> proxy (Impersonate-User) --> FlowSchema --> level: held held [free]
 //
@@ -87,7 +91,8 @@ func newThrottle(s *Site, a *armed) (*throttle, error) {
 	t.level = &flowcontrolv1.PriorityLevelConfiguration{ObjectMeta: meta(), Spec: flowcontrolv1.PriorityLevelConfigurationSpec{
 		Type: flowcontrolv1.PriorityLevelEnablementLimited,
 		Limited: &flowcontrolv1.LimitedPriorityLevelConfiguration{NominalConcurrencyShares: new(int32(1)), LendablePercent: new(int32(0)),
-			BorrowingLimitPercent: new(int32(0)), LimitResponse: flowcontrolv1.LimitResponse{Type: flowcontrolv1.LimitResponseTypeReject}}}}
+			BorrowingLimitPercent: new(int32(0)), LimitResponse: flowcontrolv1.LimitResponse{Type: flowcontrolv1.LimitResponseTypeQueue,
+				Queuing: &flowcontrolv1.QueuingConfiguration{Queues: 1, HandSize: 1, QueueLengthLimit: 1}}}}}
 	t.objects = []client.Object{t.level,
 		&flowcontrolv1.FlowSchema{ObjectMeta: meta(), Spec: flowcontrolv1.FlowSchemaSpec{MatchingPrecedence: schemaPrecedence,
 			PriorityLevelConfiguration: flowcontrolv1.PriorityLevelConfigurationReference{Name: name},

@@ -52,7 +52,7 @@ func (w *world) runLoad(ctx context.Context, s *scenario.LoadStep) (traffic.Resu
 		return traffic.Result{}, err
 	}
 	arrival := s.Arrival()
-	arrival.Seed, arrival.Timeout = seed, retryFor+10*time.Second
+	arrival.Seed, arrival.Timeout = seed, answerWithin
 	return traffic.Load{Arrival: arrival, Next: generator.Next,
 		Seen: func(r traffic.Response) { w.answers.add(s.ID, viewOf(r)) },
 		Send: func(ctx context.Context, r traffic.Request) ([]traffic.Response, error) {

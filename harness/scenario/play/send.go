@@ -18,8 +18,13 @@ import (
 // alertmanagerPath is where webhooks go unless a step says otherwise.
 const alertmanagerPath = "/api/v1/alerts/alertmanager"
 
-// retryFor bounds a send that behaves as Alertmanager.
-const retryFor = 30 * time.Second
+const (
+	// retryFor bounds one request, all repeats included, of a send that behaves as Alertmanager.
+	retryFor = 30 * time.Second
+	// answerWithin bounds the wait for any one answer. What bounds the whole is the scenario's
+	// timeout alone: who waits for a free connection has not begun.
+	answerWithin = retryFor + 10*time.Second
+)
 
 // send carries out a send step and checks what it demands of the answers.
 func (w *world) send(ctx context.Context, s *scenario.Send) error {
@@ -27,20 +32,24 @@ func (w *world) send(ctx context.Context, s *scenario.Send) error {
 	if err != nil {
 		return err
 	}
-	sendCtx, cancel := context.WithTimeout(ctx, retryFor+10*time.Second)
-	defer cancel()
-	group, groupCtx := errgroup.WithContext(sendCtx)
+	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(max(1, s.Connections))
 	for _, r := range requests {
 		group.Go(func() error { return w.sendOne(groupCtx, s, r) })
 	}
-	if err := group.Wait(); err != nil {
+	err = group.Wait()
+	if err == nil {
+		err = ctx.Err() // what was not sent in time was not sent
+	}
+	if err != nil {
 		return fmt.Errorf("sending %s: %w", s.ID, err)
 	}
 	return w.checkAnswers(s)
 }
 
 func (w *world) sendOne(ctx context.Context, s *scenario.Send, r traffic.Request) error {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
 	c, err := w.client(s.Replica)
 	if err != nil {
 		return err
