@@ -169,6 +169,12 @@ type Load struct {
 	Sent    int `json:"sent"`
 	Late    int `json:"late"`
 	Dropped int `json:"dropped"`
+	// Unacked were sent and not acknowledged.
+	Unacked int `json:"unacked,omitempty"`
+	// Rate is what was aimed at, in requests a second; 0 for a closed loop. Elapsed is from
+	// the start to the last answer.
+	Rate    float64       `json:"rate,omitempty"`
+	Elapsed time.Duration `json:"elapsed,omitempty"`
 	// Latency counts from the intended time of each request: percentiles in milliseconds and
 	// the whole HdrHistogram, as package traffic writes them.
 	Latency json.RawMessage `json:"latency"`

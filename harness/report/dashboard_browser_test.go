@@ -222,6 +222,38 @@ func TestBrowserDashboardDeepLinkOpensTheDetailAndEscapeClosesIt(t *testing.T) {
 	w.check(t)
 }
 
+func TestBrowserDashboardDrawsLoadsAndTellsOfSamples(t *testing.T) {
+	for name, tc := range map[string]struct {
+		width, height int64
+		scheme        string
+	}{"light": {1280, 1400, "light"}, "dark": {1280, 1400, "dark"}, "phone": {390, 1800, "light"}} {
+		t.Run(name, func(t *testing.T) {
+			ctx := browser(t)
+			w := open(ctx, t, sampleReport(6, 3, true), tc.width, tc.height, tc.scheme, "#id=RED-02")
+			do(ctx, t, chromedp.WaitVisible(chromedp.CSS("#d-body .load svg.bars")))
+			if got := eval[string](ctx, t, `document.querySelector('#d-body svg.timeline:not(.bars)').textContent`); !strings.Contains(got, "500 requests, 60 drawn, 37 refused or lost") {
+				t.Errorf("the timeline says %q", got)
+			}
+			body := eval[string](ctx, t, `[...document.querySelectorAll('#d-body .load')].map((e) => e.textContent).join('\n')`)
+			for _, want := range []string{"steady", "sent 498 of 500", "aimed 100/s", "reached 98/s", "late 11", "✗ dropped 2", "✗ not acknowledged 37", "p99.9", "as fast as answered", "requests by latency"} {
+				if !strings.Contains(strings.ReplaceAll(body, "\u00a0", " "), want) {
+					t.Errorf("the loads lack %q in %q", want, body)
+				}
+			}
+			bars := `[...document.querySelector('#d-body .load').querySelectorAll('rect title')].reduce((sum, e) => sum + Number(e.textContent.split(': ')[1]), 0)`
+			if n := eval[int](ctx, t, bars); n != 500 {
+				t.Errorf("the bars stand for %d requests, want 500", n)
+			}
+			outside := `[...document.querySelectorAll('#d-body .load *')].filter((e) => { const r = e.getBoundingClientRect(); return r.right > innerWidth + 1 || r.left < -1; }).length`
+			if n := eval[int](ctx, t, outside); n > 0 {
+				t.Errorf("%d parts of the loads lie outside of the window", n)
+			}
+			shot(ctx, t, "load-"+name, false)
+			w.check(t)
+		})
+	}
+}
+
 func TestBrowserDashboardFitsAPhone(t *testing.T) {
 	ctx := browser(t)
 	w := open(ctx, t, sampleReport(6, 3, true), 390, 844, "light", "")

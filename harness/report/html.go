@@ -43,7 +43,7 @@ func WriteHTML(w io.Writer, r Report) error {
 	if err != nil {
 		return err
 	}
-	script, err := joinAssets("uPlot.iife.min.js", "core.js", "charts.js", "timeline.js", "detail.js", "app.js")
+	script, err := joinAssets("uPlot.iife.min.js", "core.js", "charts.js", "timeline.js", "load.js", "detail.js", "app.js")
 	if err != nil {
 		return err
 	}

@@ -109,13 +109,17 @@ type Scenario struct {
 	// Detail is the whole message of a failure as plain text.
 	Detail string `json:"detail,omitempty"`
 	// Why is the same in its parts; nil when green, or when the harness could not tell.
-	Why     *Why         `json:"why,omitempty"`
-	Steps   []Step       `json:"steps"`
-	Faults  []Fault      `json:"faults"`
-	Residue []string     `json:"residue"`
-	Marks   []Mark       `json:"marks,omitempty"`
-	Latency []float64    `json:"latency_ms,omitempty"`
-	Loads   []LoadResult `json:"loads,omitempty"`
+	Why     *Why     `json:"why,omitempty"`
+	Steps   []Step   `json:"steps"`
+	Faults  []Fault  `json:"faults"`
+	Residue []string `json:"residue"`
+	// Requests and Refused count all requests of the last round, and those of them that were
+	// not acknowledged; Marks and Latency hold a sample where they are many.
+	Requests int          `json:"requests,omitempty"`
+	Refused  int          `json:"refused,omitempty"`
+	Marks    []Mark       `json:"marks,omitempty"`
+	Latency  []float64    `json:"latency_ms,omitempty"`
+	Loads    []LoadResult `json:"loads,omitempty"`
 	// Artefacts are paths relative to the report's folder.
 	Artefacts []string `json:"artefacts,omitempty"`
 }
@@ -127,6 +131,12 @@ type LoadResult struct {
 	Sent    int    `json:"sent"`
 	Late    int    `json:"late"`
 	Dropped int    `json:"dropped"`
+	// Unacked were sent and not acknowledged.
+	Unacked int `json:"unacked"`
+	// Rate is what was aimed at, in requests a second; 0 for a closed loop.
+	Rate float64 `json:"rate"`
+	// DurationS is from the start to the last answer.
+	DurationS float64 `json:"duration_s"`
 	// Latency holds count, p50Ms, p90Ms, p95Ms, p99Ms, p999Ms, maxMs, and as hdr the whole
 	// distribution: an HdrHistogram in microseconds, V2 compressed, base64.
 	Latency json.RawMessage `json:"latency"`

@@ -73,9 +73,12 @@ type Histogram struct {
 	Max    float64   `json:"max"`
 }
 
+// latencyRanges are the ends of the ranges of latencies, in milliseconds.
+var latencyRanges = []float64{0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000}
+
 // NewHistogram sorts latencies in milliseconds into ranges from 0.5 ms to 10 s and above.
 func NewHistogram(ms []float64) Histogram {
-	h := Histogram{Upper: []float64{0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000}}
+	h := Histogram{Upper: slices.Clone(latencyRanges)}
 	h.Counts = make([]int, len(h.Upper)+1)
 	for _, v := range ms {
 		i, _ := slices.BinarySearch(h.Upper, v)

@@ -87,13 +87,15 @@ type pageResult struct {
 	Promises int `json:"p"`
 	Cause    int `json:"c"`
 	// Replay holds {seed} where the run's seed stands.
-	Replay    int      `json:"r"`
-	Detail    int      `json:"t"`
-	Steps     [][4]any `json:"st,omitempty"` // name, start ms, duration ms, failed 0/1
-	Marks     [][5]any `json:"m,omitempty"`  // kind, label, at ms, duration ms, ok 0/1
-	Faults    []Fault  `json:"f,omitempty"`
-	Residue   []string `json:"x,omitempty"`
-	Artefacts []string `json:"a,omitempty"`
+	Replay    int        `json:"r"`
+	Detail    int        `json:"t"`
+	Steps     [][4]any   `json:"st,omitempty"` // name, start ms, duration ms, failed 0/1
+	Marks     [][5]any   `json:"m,omitempty"`  // kind, label, at ms, duration ms, ok 0/1
+	Requests  [2]int     `json:"n"`            // all, and those not acknowledged; Marks may hold fewer
+	Loads     []pageLoad `json:"l,omitempty"`
+	Faults    []Fault    `json:"f,omitempty"`
+	Residue   []string   `json:"x,omitempty"`
+	Artefacts []string   `json:"a,omitempty"`
 }
 
 type pagePast struct {
@@ -274,6 +276,10 @@ func newPageResult(s *Scenario, seed int64, whole bool, texts *interner) *pageRe
 	}
 	res.Detail = texts.id(detail)
 	res.Faults, res.Artefacts = s.Faults, s.Artefacts
+	res.Requests = [2]int{s.Requests, s.Refused}
+	for _, l := range s.Loads {
+		res.Loads = append(res.Loads, newPageLoad(l))
+	}
 	for _, st := range s.Steps {
 		res.Steps = append(res.Steps, [4]any{texts.id(oneLine(st.Name)), tenth(st.StartMS), tenth(st.DurationMS), bit(st.Failed)})
 	}

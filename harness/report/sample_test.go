@@ -1,9 +1,12 @@
 package report_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/stormproof/stormproof/harness/report"
 )
@@ -130,7 +133,44 @@ func sampleScenario(rng *rand.Rand, id, title, category string, seed int64) repo
 	}
 	s.Marks = append(s.Marks, report.Mark{Kind: "advance", Label: "clock +6m", AtMS: s.Steps[5].StartMS, OK: true})
 	s.DurationS = at / 1000
+	s.Requests, s.Refused = 60, 0
+	if len(s.Faults) > 0 {
+		s.Refused = 4
+	}
+	if id == "RED-02" {
+		s.Requests, s.Refused = 500, 37
+		s.Loads = []report.LoadResult{sampleLoad(rng, "steady", 500, 100), sampleLoad(rng, "closed", 120, 0)}
+	}
 	return s
+}
+
+// sampleLoad is a load whose latencies have a tail, as a failover gives them.
+func sampleLoad(rng *rand.Rand, id string, n int, rate float64) report.LoadResult {
+	h := hdrhistogram.New(1, 60_000_000, 3)
+	for i := range n {
+		ms := 3 + rng.ExpFloat64()*5
+		if i%12 == 0 {
+			ms = 200 + rng.ExpFloat64()*400
+		}
+		if err := h.RecordValue(int64(ms * 1000)); err != nil {
+			panic(err)
+		}
+	}
+	hdr, err := h.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
+	if err != nil {
+		panic(err)
+	}
+	at := func(p float64) float64 { return float64(h.ValueAtPercentile(p)) / 1000 }
+	latency, err := json.Marshal(map[string]any{"count": n, "p50Ms": at(50), "p90Ms": at(90), "p95Ms": at(95), "p99Ms": at(99),
+		"p999Ms": at(99.9), "maxMs": at(100), "hdr": string(hdr)})
+	if err != nil {
+		panic(err)
+	}
+	l := report.LoadResult{ID: id, Planned: n, Sent: n, Rate: rate, DurationS: float64(n) / 98.6, Latency: latency}
+	if rate > 0 {
+		l.Sent, l.Dropped, l.Late, l.Unacked = n-2, 2, 11, 37
+	}
+	return l
 }
 
 // breakSample makes a few scenarios red in their own ways.

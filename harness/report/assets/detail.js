@@ -39,6 +39,7 @@ SP.detail.parts = (scenario, result, run) => {
   const add = (title, ...nodes) => parts.push(SP.el('h3', {}, title), ...nodes);
   if (SP.text(result.c)) parts.push(SP.el('p', { class: `first s-${result.s}` }, SP.text(result.c)));
   add('Timeline', SP.timeline(result, SP.detail.width()) || SP.el('p', { class: 'muted' }, 'The page keeps timelines of failures and of the slowest green run; this one is in report.json.'));
+  if (result.l && result.l.length) add('Load', ...result.l.map((l) => SP.load(l, SP.detail.width())));
   add('Promises', SP.detail.chips(SP.text(result.p)));
   if (result.f && result.f.length) add('Faults', SP.detail.faults(result.f));
   if (SP.text(result.t)) add('In full', SP.detail.page(SP.text(result.t)));

@@ -18,7 +18,7 @@ SP.timeline = (result, width) => {
   const height = rows + (requests.length ? 44 : 12) + 22;
   const cut = (s, px) => { const n = Math.max(6, Math.floor(px / 6.2)); return s.length > n ? `${s.slice(0, n - 1)}…` : s; };
 
-  const svg = SP.svg('svg', { class: 'timeline', viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': SP.timelineText(steps, faults, requests, end) });
+  const svg = SP.svg('svg', { class: 'timeline', viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': SP.timelineText(steps, faults, SP.requests(result, requests), end) });
   svg.append(SP.svg('defs', {}, SP.svg('pattern', { id: 'hatch', width: 7, height: 7, patternUnits: 'userSpaceOnUse', patternTransform: 'rotate(45)' },
     SP.svg('line', { class: 'hatch', x1: 0, y1: 0, x2: 0, y2: 7 }))));
 
@@ -40,8 +40,9 @@ SP.timeline = (result, width) => {
   });
   requests.forEach((r) => svg.append(SP.timelineRequest(r, x(r.at), rows + 12)));
   if (requests.length) {
-    const refused = requests.filter((r) => !r.ok).length;
-    svg.append(SP.svg('text', { class: 'soft', x: pad, y: rows + 34 }, cut(`${requests.length} requests${refused ? `, ${refused} refused or lost (✕)` : ', all acknowledged'}${advances.length ? '; dashed: clock moved' : ''}`, width - 10)));
+    const [all, refused] = SP.requests(result, requests);
+    const drawn = all > requests.length ? `, ${requests.length} drawn` : '';
+    svg.append(SP.svg('text', { class: 'soft', x: pad, y: rows + 34 }, cut(`${all} requests${drawn}${refused ? `, ${refused} refused or lost (✕)` : ', all acknowledged'}${advances.length ? '; dashed: clock moved' : ''}`, width - 10)));
   }
   svg.append(SP.svg('text', { class: 'soft', x: pad, y: height - 6 }, '0'), SP.svg('text', { class: 'soft', x: width - pad, y: height - 6, 'text-anchor': 'end' }, SP.seconds(end / 1000)));
   return svg;
@@ -53,4 +54,11 @@ SP.timelineRequest = (r, x, y) => {
   return SP.svg('path', { class: 'refused', d: `M${x - 4} ${y - 4}l8 8M${x + 4} ${y - 4}l-8 8` }, title);
 };
 
-SP.timelineText = (steps, faults, requests, end) => `Timeline of ${SP.seconds(end / 1000)}: ${steps.length} steps${steps.some((s) => s.bad) ? `, failed at ${steps.find((s) => s.bad).name}` : ''}; ${faults.length} faults; ${requests.length} requests, ${requests.filter((r) => !r.ok).length} not acknowledged`;
+SP.timelineText = (steps, faults, requests, end) => `Timeline of ${SP.seconds(end / 1000)}: ${steps.length} steps${steps.some((s) => s.bad) ? `, failed at ${steps.find((s) => s.bad).name}` : ''}; ${faults.length} faults; ${requests[0]} requests, ${requests[1]} not acknowledged`;
+
+// requests are how many there were and how many of them were not acknowledged; the timeline
+// may draw a sample of them.
+SP.requests = (result, drawn) => {
+  const [all, refused] = result.n || [0, 0];
+  return all >= drawn.length ? [all, refused] : [drawn.length, drawn.filter((r) => !r.ok).length]; // an older report counts none
+};

@@ -74,7 +74,7 @@ func (w *world) recordLoad(s *scenario.LoadStep, r traffic.Result) error {
 		return err
 	}
 	return w.history.Add(history.Event{Load: &history.Load{Name: s.ID, Planned: r.Planned, Sent: r.Sent,
-		Late: r.Late, Dropped: r.Dropped, Latency: latency}})
+		Late: r.Late, Dropped: r.Dropped, Unacked: r.Unacked, Rate: s.Rate, Elapsed: r.Elapsed, Latency: latency}})
 }
 
 func withinPercentiles(s *scenario.LoadStep, l *traffic.Latencies) error {

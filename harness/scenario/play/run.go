@@ -163,18 +163,18 @@ func (w *world) blameJudge(out *report.Scenario, v judge.Verdict) {
 // timeline copies requests, faults and clock advances of the last round for the dashboard.
 func timeline(events []history.Event, out *report.Scenario) {
 	const most = 400
-	out.Marks, out.Latency, out.Loads = nil, nil, nil
+	out.Marks, out.Latency, out.Loads, out.Requests, out.Refused = nil, nil, nil, 0, 0
+	var requests []report.Mark
 	for _, e := range events {
 		switch {
 		case e.Answer != nil:
 			out.Latency = append(out.Latency, ms(e.Answer.Latency))
-			if len(out.Marks) < most {
-				out.Marks = append(out.Marks, report.Mark{Kind: "request", Label: fmt.Sprintf("%s %d", e.Answer.ID, e.Answer.Status),
-					AtMS: ms(e.At - e.Answer.Latency), DurationMS: ms(e.Answer.Latency), OK: e.Answer.Acked()})
-			}
+			requests = append(requests, report.Mark{Kind: "request", Label: fmt.Sprintf("%s %d", e.Answer.ID, e.Answer.Status),
+				AtMS: ms(e.At - e.Answer.Latency), DurationMS: ms(e.Answer.Latency), OK: e.Answer.Acked()})
 		case e.Load != nil:
 			out.Loads = append(out.Loads, report.LoadResult{ID: e.Load.Name, Planned: e.Load.Planned, Sent: e.Load.Sent,
-				Late: e.Load.Late, Dropped: e.Load.Dropped, Latency: e.Load.Latency})
+				Late: e.Load.Late, Dropped: e.Load.Dropped, Unacked: e.Load.Unacked, Rate: e.Load.Rate,
+				DurationS: e.Load.Elapsed.Seconds(), Latency: e.Load.Latency})
 		case e.Fault != nil && e.Fault.Change == "removed":
 			out.Faults = append(out.Faults, report.Fault{ID: e.Fault.ID, Target: e.Fault.Target, Kind: e.Fault.Kind,
 				Planned: e.Fault.Planned, Matched: e.Fault.Matched, Applied: e.Fault.Applied})
@@ -189,14 +189,23 @@ func timeline(events []history.Event, out *report.Scenario) {
 			out.Marks = append(out.Marks, report.Mark{Kind: "advance", Label: e.Advance.By.String(), AtMS: ms(e.At), OK: true})
 		}
 	}
-	if len(out.Latency) > most {
-		out.Latency = thin(out.Latency, most)
-	}
+	out.Latency = thin(out.Latency, most)
+	out.Requests = len(requests)
+	refused := slices.DeleteFunc(slices.Clone(requests), func(m report.Mark) bool { return m.OK })
+	acked := slices.DeleteFunc(requests, func(m report.Mark) bool { return !m.OK })
+	out.Refused = len(refused)
+	refused = thin(refused, max(most/2, most-len(acked))) // what went wrong is looked for first
+	out.Marks = append(out.Marks, append(refused, thin(acked, most-len(refused))...)...)
+	slices.SortStableFunc(out.Marks, func(a, b report.Mark) int { return cmp.Compare(a.AtMS, b.AtMS) })
 }
 
-// thin keeps n values, evenly spread, so that a page with thousands of requests stays small.
-func thin(values []float64, n int) []float64 {
-	out := make([]float64, n)
+// thin keeps at most n values, evenly spread, so that a page with thousands of requests
+// stays small.
+func thin[T any](values []T, n int) []T {
+	if len(values) <= n {
+		return values
+	}
+	out := make([]T, n)
 	for i := range out {
 		out[i] = values[i*len(values)/n]
 	}
