@@ -90,12 +90,12 @@ kind: $(BIN) ## A Kind cluster and a Redis container for `stormproof run`, until
 	ci/kind-offline/cluster.sh $(DAEMON)
 
 .PHONY: test-kind
-test-kind: $(BIN) ## The scenarios of scenarios/portable.txt on envtest, on Kind and on an existing cluster: three columns
+test-kind: $(BIN) ## The scenarios of scenarios/portable.txt on envtest, on Kind, on an existing cluster and as Pods: four columns
 	set -e; env=$$(ci/kind-offline/ready.sh $(DAEMON)); eval "$$env"; go run ./ci/environments
 
 .PHONY: test-containers
-test-containers: ## Kind clusters and containers of Redis: come up, go, leave nothing (needs a container daemon, fails without)
-	go test -count=1 -tags containers -run Containers ./harness/cluster/... ./harness/redis/...
+test-containers: ## Kind clusters, Pods and containers of Redis: come up, go, leave nothing (needs a container daemon, fails without)
+	go test -count=1 -tags containers -run Containers ./harness/cluster/... ./harness/redis/... ./harness/system/...
 
 .PHONY: bench-harness
 bench-harness: ## What the harness costs: beside a test by hand and e2e-framework; writes docs/benchmarks.md

@@ -1,5 +1,6 @@
-// Command environments runs the scenarios of scenarios/portable.txt on envtest, on Kind and on a
-// cluster that exists already, one after the other, and prints a table with one column for
+// Command environments runs the scenarios of scenarios/portable.txt on envtest, on Kind, on a
+// cluster that exists already, and on Kind with the gateway as Pods, one after the other, and
+// prints a table with one column for
 // each: `make test-kind`. It exits with 1 where a cell is not green, and with 3 where an
 // environment cannot be had.
 package main
@@ -12,6 +13,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -44,7 +46,7 @@ func all(ctx context.Context) (int, error) {
 		return 2, err
 	}
 	ids := parse(string(raw))
-	columns := []column{{name: "envtest + process"}, {name: "Kind + container"}, {name: "existing"}}
+	columns := []column{{name: "envtest + process"}, {name: "Kind + container"}, {name: "existing"}, {name: "Kind + Pods"}}
 	for i, args := range [][]string{{"--cluster", "envtest", "--redis", "process"}, {"--cluster", "kind", "--redis", "container"}} {
 		if code, err := columns[i].run(ctx, fmt.Sprint(i+1), ids, args...); err != nil {
 			return code, err
@@ -58,6 +60,13 @@ func all(ctx context.Context) (int, error) {
 	if err = errors.Join(err, release()); err != nil {
 		return max(code, 1), err
 	}
+	pods := []string{"--cluster", "kind", "--redis", "container", "--system", "cluster"}
+	if columns[3].cannot, err = notAsPods(ids); err != nil {
+		return 2, err
+	}
+	if code, err := columns[3].run(ctx, "4", ids, pods...); err != nil {
+		return code, err
+	}
 	text, green := table(ids, columns)
 	fmt.Println(text)
 	if !green {
@@ -70,6 +79,7 @@ func all(ctx context.Context) (int, error) {
 func (c *column) run(ctx context.Context, folder string, ids []string, args ...string) (int, error) {
 	fmt.Printf("\n== %s\n", c.name)
 	dir := filepath.Join(output, folder)
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return c.cannot[id] })
 	cmd := command(ctx, append([]string{"run", "--id", strings.Join(ids, ","), "--output", dir}, args...)...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	err := cmd.Run()

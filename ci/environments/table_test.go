@@ -47,6 +47,27 @@ func TestTableIsGreenOnlyWhereEveryCellPassed(t *testing.T) {
 	}
 }
 
+func TestAPodCannotBeCrashedAtANamedStepAndThatIsNoFailure(t *testing.T) {
+	t.Chdir("../..")
+	ids := []string{"DED-01", "STO-19"}
+	cannot, err := notAsPods(ids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]bool{"STO-19": true}, cannot); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	c := of(map[string]report.Status{"DED-01": report.Passed})
+	if _, green := table(ids, []column{c}); green {
+		t.Error("green without STO-19, and nothing says that it cannot run")
+	}
+	c.cannot = cannot
+	text, green := table(ids, []column{c})
+	if !green || !strings.Contains(text, "not as a Pod") || !strings.Contains(text, "1 of 1") {
+		t.Errorf("green is %v:\n%s", green, text)
+	}
+}
+
 func TestListIsInTheCatalogueAndHasEveryCategory(t *testing.T) {
 	t.Chdir("../..")
 	raw, err := os.ReadFile(list)

@@ -80,6 +80,8 @@ type Cluster struct {
 	// AuditLog is the API server's audit log: requests on our own kinds and on namespaces,
 	// without bodies. It is "" for a cluster that is not ours to configure.
 	AuditLog string
+	// Node is that of a Kind cluster, nil of any other.
+	Node *Node
 
 	stop func(ctx context.Context) error
 }

@@ -66,7 +66,7 @@ func startKind(ctx context.Context, opt Options, crds []*apiextensionsv1.CustomR
 		}
 		return nil, noKind(ctx, "the cluster did not come up", "read kind.log and kind-logs in "+opt.Dir+", or use --cluster=envtest", err)
 	}
-	return &Cluster{Config: k.config, Controllers: true, KubeconfigPath: k.kubeconfig, Kind: Kind, stop: k.stop,
+	return &Cluster{Config: k.config, Controllers: true, KubeconfigPath: k.kubeconfig, Kind: Kind, Node: nodeOf(k, daemon), stop: k.stop,
 		Choice: report.Choice{Part: "cluster", Chosen: "kind (" + image + ")", Reason: why + "; " + from}}, nil
 }
 

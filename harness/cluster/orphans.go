@@ -29,7 +29,7 @@ func RemoveOrphans(ctx context.Context, kubeconfig string, over func(metav1.Obje
 	var errs []error
 	// The rights and the rules of a fault go before the namespaces, which take their time.
 	for _, list := range []client.ObjectList{&flowcontrolv1.FlowSchemaList{}, &flowcontrolv1.PriorityLevelConfigurationList{},
-		&rbacv1.ClusterRoleBindingList{}, &corev1.NamespaceList{}} {
+		&rbacv1.ClusterRoleBindingList{}, &rbacv1.ClusterRoleList{}, &corev1.NamespaceList{}} {
 		if err := cl.List(ctx, list, client.HasLabels{owned.Label}); err != nil {
 			return removed, fmt.Errorf("looking for what killed runs left in the cluster: %w", err)
 		}

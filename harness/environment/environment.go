@@ -174,6 +174,8 @@ type Description struct {
 	StartRetries int             `json:"start_retries"`
 	// AuditLog is the API server's audit log, "" where it cannot be had.
 	AuditLog string `json:"audit_log,omitempty"`
+	// Node is that of a Kind cluster, where Pods of the system can run; nil of any other.
+	Node *cluster.Node `json:"node,omitempty"`
 }
 
 // RedisAddress is the shared server or topology, and the program for servers of a scenario's
@@ -202,7 +204,7 @@ func (r RedisAddress) Access() redis.Access {
 // Describe says how to reach the environment.
 func (e *Environment) Describe() Description {
 	d := Description{Kubeconfig: e.cluster.KubeconfigPath, Controllers: e.cluster.Controllers, Choices: []report.Choice{e.cluster.Choice},
-		StartedMS: e.took.Milliseconds(), StartRetries: e.cluster.StartRetries, AuditLog: e.cluster.AuditLog}
+		StartedMS: e.took.Milliseconds(), StartRetries: e.cluster.StartRetries, AuditLog: e.cluster.AuditLog, Node: e.cluster.Node}
 	if e.redis != nil || e.topology != nil {
 		d.Redis = e.redisAddress()
 		d.Choices = append(d.Choices, e.redisChoice())

@@ -6,6 +6,7 @@
 package mutation
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -86,6 +87,8 @@ type Options struct {
 	Root, Dir string
 	// Race builds with the race detector, as the caller was, so that the build cache serves.
 	Race bool
+	// System is how the gateway runs, as `run --system` takes it; "" is auto.
+	System string
 	// Log receives what the builds and runs print.
 	Log io.Writer
 }
@@ -99,7 +102,7 @@ func Kill(ctx context.Context, m Mutant, o Options) (Result, error) {
 	}
 	out := Result{Mutant: m}
 	cmd := exec.CommandContext(ctx, binary, "run", "--progress=none", "--output="+filepath.Join(o.Dir, m.Name, "reports"),
-		"--id="+strings.Join(m.KilledBy, ","))
+		"--id="+strings.Join(m.KilledBy, ","), "--system="+cmp.Or(o.System, "auto"))
 	cmd.Dir = o.Root
 	// What it builds in turn (the gateway as a program of its own) must be the mutant, too.
 	cmd.Env = append(os.Environ(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -buildvcs=false -overlay="+filepath.Join(o.Dir, m.Name, "overlay.json"))

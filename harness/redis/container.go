@@ -56,10 +56,8 @@ type contained struct {
 }
 
 func startContainer(ctx context.Context, opt Options) (*Server, error) {
-	if opt.DockerHost != "" && os.Getenv("DOCKER_HOST") == "" {
-		if err := os.Setenv("DOCKER_HOST", opt.DockerHost); err != nil {
-			return nil, fmt.Errorf("starting redis: %w", err)
-		}
+	if err := containers.At(opt.DockerHost); err != nil {
+		return nil, fmt.Errorf("starting redis: %w", err)
 	}
 	daemon, image, reason, err := findImage(ctx, opt)
 	if err != nil {

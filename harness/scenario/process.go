@@ -24,6 +24,33 @@ type Replica struct {
 	Replica int `yaml:"replica,omitempty" json:"replica,omitempty" jsonschema:"minimum=1,maximum=3" jsonschema_description:"Which replica. Default 1."`
 }
 
+// Ways to run the gateway: inside of the harness's process, as a program of its own, as
+// Pods of a Kind cluster.
+const (
+	Process = "process"
+	Binary  = "binary"
+	Cluster = "cluster"
+)
+
+// RunAs has the gateway run another way than the file says, where the scenario can do
+// without what the file says: one that crashes it at a named step needs a program of its
+// own, one that needs the cluster gets it, and a service that is not the gateway runs as it
+// is described.
+func (s *Scenario) RunAs(way string) {
+	for _, v := range s.Variants() {
+		if v.System == nil && v.Needs.System != Cluster && (way != Cluster || !v.crashes()) {
+			v.Needs.System = way
+		}
+	}
+}
+
+// crashes reports whether a step arms a crash point.
+func (s *Scenario) crashes() bool {
+	found := false
+	Walk(s.Steps, func(step *Step) { found = found || step.Crash != nil })
+	return found
+}
+
 // needsProgram says that the system must be a process of its own, "" when it need not.
 func (s *Step) needsProgram() string {
 	switch {
@@ -60,8 +87,19 @@ func (l *linter) replicas() {
 		if have := max(1, l.scenario.Needs.Replicas); n > have {
 			l.add(v.path+"."+field+".replica", fmt.Sprintf("there is no replica %d, only %d", n, have), fmt.Sprintf("write needs: {replicas: %d}", n))
 		}
-		if what := v.needsProgram(); what != "" && l.scenario.System == nil && l.scenario.Needs.System != "binary" {
-			l.add(v.path+"."+field, what+" would end the harness itself where the gateway runs in its process", "write needs: {system: binary}")
-		}
+		l.dies(v.path+"."+field, v.needsProgram())
+	}
+}
+
+// dies checks that a gateway that is to die by a crash or a kill can die alone.
+func (l *linter) dies(at, what string) {
+	switch way := l.scenario.Needs.System; {
+	case what == "" || l.scenario.System != nil || way == Binary || way == Cluster && what == "kill":
+	case way == Cluster:
+		l.add(at, "a crash point is armed by a file beside the program, and there is none beside a Pod", "write needs: {system: binary}, or kill instead of crash")
+	case what == "kill":
+		l.add(at, "kill would end the harness itself where the gateway runs in its process", "write needs: {system: binary}, or {system: cluster}")
+	default:
+		l.add(at, what+" would end the harness itself where the gateway runs in its process", "write needs: {system: binary}")
 	}
 }

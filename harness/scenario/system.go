@@ -218,6 +218,9 @@ func (l *linter) system() {
 		l.add("system", fmt.Sprintf("%d of build, program, command and url are given", given), "write exactly one: where the service comes from")
 	}
 	l.systemFiles()
+	if s.Needs.System == Cluster {
+		l.add("needs.system", "only the gateway can run in the cluster, and system names another service", "leave needs.system out")
+	}
 	if len(s.Gateway) > 0 {
 		l.add("gateway", "these are settings of the gateway, and system names another service", "put them into system.args, env or files")
 	}

@@ -104,7 +104,7 @@ type Needs struct {
 	Namespaces  int    `yaml:"namespaces,omitempty" json:"namespaces,omitempty" jsonschema:"minimum=1,maximum=5" jsonschema_description:"How many namespaces: {{ns}}, {{ns2}}, ... Default 1."`
 	Replicas    int    `yaml:"replicas,omitempty" json:"replicas,omitempty" jsonschema:"minimum=1,maximum=3" jsonschema_description:"How many gateways share Redis and Kubernetes; requests go to them in turn. Default 1."`
 	// System chooses the adapter; see package system.
-	System string `yaml:"system,omitempty" json:"system,omitempty" jsonschema:"enum=process,enum=binary" jsonschema_description:"How the gateway must run: process, inside the harness; or binary, as a program of its own, which crash and kill need. Default: as the command line says."`
+	System string `yaml:"system,omitempty" json:"system,omitempty" jsonschema:"enum=process,enum=binary,enum=cluster" jsonschema_description:"How the gateway must run: process, inside the harness; binary, as a program of its own, which crash needs; or cluster, as Pods, which needs a Kind cluster. Kill needs one of the last two. Default: as the command line says."`
 	// RedisDown starts the gateway while its Redis refuses connections.
 	RedisDown bool `yaml:"redisDown,omitempty" json:"redisDown,omitempty" jsonschema_description:"Start the gateway while Redis refuses connections, until the step 'heal: redis-down'."`
 }
@@ -126,7 +126,7 @@ type Step struct {
 	Redis        *RedisCommand `yaml:"redis,omitempty" json:"redis,omitempty"`
 	Restart      *Restart      `yaml:"restart,omitempty" json:"restart,omitempty"`
 	Crash        *Crash        `yaml:"crash,omitempty" json:"crash,omitempty"`
-	Kill         *Replica      `yaml:"kill,omitempty" json:"kill,omitempty" jsonschema_description:"SIGKILL for a replica; restart starts it again. It needs: {system: binary}."`
+	Kill         *Replica      `yaml:"kill,omitempty" json:"kill,omitempty" jsonschema_description:"SIGKILL for a replica; restart starts it again. It needs: {system: binary} or {system: cluster}."`
 	Terminate    *Replica      `yaml:"terminate,omitempty" json:"terminate,omitempty" jsonschema_description:"Stop a replica in an orderly way (SIGTERM) and wait until it is gone."`
 	Use          *Use          `yaml:"use,omitempty" json:"use,omitempty" jsonschema_description:"Put the steps of a fragment here."`
 	Sequence     []Step        `yaml:"sequence,omitempty" json:"sequence,omitempty" jsonschema:"minItems=1" jsonschema_description:"Steps one after the other, as one branch of concurrently."`

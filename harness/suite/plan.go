@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/stormproof/stormproof/harness/cluster"
 	"github.com/stormproof/stormproof/harness/scenario"
 )
 
@@ -35,8 +36,10 @@ type Plan struct {
 	Dir string `json:"dir"`
 	// Alertmanager is the path of the real program, "" when it could not be had.
 	Alertmanager string `json:"alertmanager"`
-	// System is binary where every scenario shall run against a program of its own.
+	// System is binary or cluster where every scenario that can shall run its gateway so.
 	System string `json:"system,omitempty"`
+	// Pods is where the system can run in the cluster, nil where no scenario wants it.
+	Pods *Pods `json:"pods,omitempty"`
 	// Programs are the paths of what was built for this run; SystemProgram is the gateway.
 	Programs map[string]string `json:"programs,omitempty"`
 	// Root is the folder that paths are shown relative to, and where Replay works.
@@ -51,6 +54,12 @@ type Plan struct {
 	Output string `json:"output,omitempty"`
 }
 
+// Pods is an image and the node that has it.
+type Pods struct {
+	Image string       `json:"image"`
+	Node  cluster.Node `json:"node"`
+}
+
 // Apply narrows a loaded scenario to what the plan asks for.
 func (p Plan) Apply(s *scenario.Scenario) (*scenario.Scenario, error) {
 	if p.Case != "" {
@@ -60,10 +69,8 @@ func (p Plan) Apply(s *scenario.Scenario) (*scenario.Scenario, error) {
 		}
 		s = only
 	}
-	if p.System == "binary" {
-		for _, v := range s.Variants() {
-			v.Needs.System = p.System
-		}
+	if p.System == scenario.Binary || p.System == scenario.Cluster {
+		s.RunAs(p.System)
 	}
 	return s, nil
 }

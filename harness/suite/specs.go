@@ -17,6 +17,7 @@ import (
 
 	"github.com/stormproof/stormproof/harness/environment"
 	"github.com/stormproof/stormproof/harness/history"
+	"github.com/stormproof/stormproof/harness/internal/containers"
 	"github.com/stormproof/stormproof/harness/report"
 	"github.com/stormproof/stormproof/harness/scenario"
 	"github.com/stormproof/stormproof/harness/scenario/play"
@@ -26,8 +27,10 @@ import (
 // Wiring is what only the program that knows the system under test can give.
 type Wiring struct {
 	// System starts it inside this process; Binary starts it from a program.
-	System   system.Factory
-	Binary   func(program string) system.Factory
+	System system.Factory
+	Binary func(program string) system.Factory
+	// Pod says how it is configured and what it may do, of a Pod whose place is known.
+	Pod      func(system.Pod) system.Factory
 	Settings func(overrides map[string]any) (history.Begin, error)
 }
 
@@ -92,6 +95,17 @@ func NewHost(plan Plan, wiring Wiring) (*play.Host, error) {
 	if program := plan.Programs[SystemProgram]; program != "" {
 		host.Binary = wiring.Binary(program)
 	}
+	if plan.Pods == nil {
+		return host, nil
+	}
+	if err := containers.At(plan.Pods.Node.DockerHost); err != nil {
+		return nil, err
+	}
+	pod := system.Pod{Image: plan.Pods.Image, Node: plan.Pods.Node}
+	if pod.Config, err = description.RESTConfig(); err != nil {
+		return nil, err
+	}
+	host.Cluster, host.Node = wiring.Pod(pod), pod.Node
 	return host, nil
 }
 

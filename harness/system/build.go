@@ -15,6 +15,9 @@ type Source struct {
 	// Tags are build tags; Race switches the race detector on.
 	Tags []string
 	Race bool
+	// Static makes a small program for Linux that needs no library, as an image without a
+	// base must; it cannot have the race detector.
+	Static bool
 }
 
 // BuildError says that a program does not compile, with what the compiler said.
@@ -44,8 +47,13 @@ func Build(ctx context.Context, s Source, path string) error {
 	if s.Race {
 		args = append(args, "-race")
 	}
+	var env []string
+	if s.Static {
+		args = append(args, "-trimpath", "-ldflags=-s -w")
+		env = []string{"CGO_ENABLED=0", "GOOS=linux"}
+	}
 	cmd := exec.CommandContext(ctx, "go", append(args, s.Package)...)
-	cmd.Dir = s.Dir
+	cmd.Dir, cmd.Env = s.Dir, append(os.Environ(), env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return &BuildError{Source: s, Output: string(out), Err: err}
 	}

@@ -3,8 +3,10 @@ package system
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -50,4 +52,53 @@ func fill(text string, values map[string]string) (string, error) {
 		return v
 	})
 	return out, unknown
+}
+
+// values are the placeholders that are the same wherever the system runs.
+func (s Spec) values() map[string]string {
+	values := map[string]string{"redisPrefix": s.RedisPrefix, "ns": s.Namespace, "replica": strconv.Itoa(s.Replica)}
+	if s.RedisAddr != "" {
+		values["redis"], values["redisPassword"] = s.RedisAddr, s.RedisPassword
+	}
+	maps.Copy(values, s.Values)
+	return values
+}
+
+// texts are all places of a program where a placeholder may stand.
+func (p Program) texts() []string {
+	return slices.Concat(p.Args, slices.Collect(maps.Values(p.Env)), slices.Collect(maps.Values(p.Files)))
+}
+
+// filled is what a program is started with.
+type filled struct {
+	args       []string
+	env, files map[string]string
+}
+
+// fill replaces the placeholders everywhere.
+func (p Program) fill(values map[string]string) (filled, error) {
+	f := filled{env: map[string]string{}, files: map[string]string{}}
+	for _, a := range p.Args {
+		arg, err := fill(a, values)
+		if err != nil {
+			return f, fmt.Errorf("filling in args: %w", err)
+		}
+		f.args = append(f.args, arg)
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Env)) {
+		var err error
+		if f.env[name], err = fill(p.Env[name], values); err != nil {
+			return f, fmt.Errorf("filling in env.%s: %w", name, err)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Files)) {
+		if !filepath.IsLocal(name) {
+			return f, fmt.Errorf("files.%s leaves the program's folder; write a relative name", name)
+		}
+		var err error
+		if f.files[name], err = fill(p.Files[name], values); err != nil {
+			return f, fmt.Errorf("filling in files.%s: %w", name, err)
+		}
+	}
+	return f, nil
 }

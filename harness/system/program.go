@@ -5,16 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -47,13 +44,6 @@ type Program struct {
 	Files map[string]string
 	// Clock moves the program's clock; a zero Clock leaves its instances without Advancer.
 	Clock Clock
-}
-
-// Clock is the request that moves a program's clock.
-type Clock struct {
-	// Method and Path, in which {{offset}} stands for the offset, for example 5m1s. It goes
-	// to the private listener, where the program has one.
-	Method, Path string
 }
 
 // Start is a Factory.
@@ -108,25 +98,25 @@ func (i *program) start(ctx context.Context, p Program, spec Spec) (err error) {
 		i.admin.Release()
 		i.admin = i.public
 	}
-	run, err := p.filled(spec.Dir, values)
+	f, err := p.fill(values)
 	if err != nil {
+		return err
+	}
+	if err := f.write(spec.Dir); err != nil {
 		return err
 	}
 	if i.output, err = os.OpenFile(spec.LogFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
 		return fmt.Errorf("opening the program's log: %w", err)
 	}
-	run.Log = i.output
-	run.Env = append(run.Env, CrashVariable+"="+i.crashes)
+	run := process.Spec{Path: p.Path, Dir: spec.Dir, Args: f.args, Log: i.output, Env: []string{CrashVariable + "=" + i.crashes}}
+	for _, name := range slices.Sorted(maps.Keys(f.env)) {
+		run.Env = append(run.Env, name+"="+f.env[name])
+	}
 	// It lives as long as the world, which always stops it, not as long as one step.
 	if i.process, err = process.Start(context.WithoutCancel(ctx), run); err != nil {
 		return err
 	}
 	return i.listens(ctx)
-}
-
-// texts are all places where a placeholder may stand.
-func (p Program) texts() []string {
-	return slices.Concat(p.Args, slices.Collect(maps.Values(p.Env)), slices.Collect(maps.Values(p.Files)))
 }
 
 func (i *program) values(spec Spec) (map[string]string, error) {
@@ -136,47 +126,21 @@ func (i *program) values(spec Spec) (map[string]string, error) {
 			return nil, err
 		}
 	}
-	values := map[string]string{"dir": spec.Dir, "listen": i.public.Addr(), "port": strconv.Itoa(i.public.Number),
-		"admin": i.admin.Addr(), "kubeconfig": kubeconfig, "redisPrefix": spec.RedisPrefix, "ns": spec.Namespace,
-		"replica": strconv.Itoa(spec.Replica)}
-	if spec.RedisAddr != "" {
-		values["redis"], values["redisPassword"] = spec.RedisAddr, spec.RedisPassword
-	}
-	maps.Copy(values, spec.Values)
+	values := spec.values()
+	maps.Copy(values, map[string]string{"dir": spec.Dir, "listen": i.public.Addr(), "port": strconv.Itoa(i.public.Number),
+		"admin": i.admin.Addr(), "kubeconfig": kubeconfig})
 	return values, nil
 }
 
-// filled writes the files and returns what to run.
-func (p Program) filled(dir string, values map[string]string) (process.Spec, error) {
-	run := process.Spec{Path: p.Path, Dir: dir}
-	for _, a := range p.Args {
-		arg, err := fill(a, values)
-		if err != nil {
-			return run, fmt.Errorf("filling in args: %w", err)
-		}
-		run.Args = append(run.Args, arg)
-	}
-	for _, name := range slices.Sorted(maps.Keys(p.Env)) {
-		value, err := fill(p.Env[name], values)
-		if err != nil {
-			return run, fmt.Errorf("filling in env.%s: %w", name, err)
-		}
-		run.Env = append(run.Env, name+"="+value)
-	}
-	for name, content := range p.Files {
-		if !filepath.IsLocal(name) {
-			return run, fmt.Errorf("files.%s leaves the program's folder; write a relative name", name)
-		}
-		text, err := fill(content, values)
-		if err != nil {
-			return run, fmt.Errorf("filling in files.%s: %w", name, err)
-		}
+// write puts the files into the program's folder.
+func (f filled) write(dir string) error {
+	for name, text := range f.files {
 		path := filepath.Join(dir, name)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o600)); err != nil {
-			return run, fmt.Errorf("writing files.%s: %w", name, err)
+			return fmt.Errorf("writing files.%s: %w", name, err)
 		}
 	}
-	return run, nil
+	return nil
 }
 
 func writeKubeconfig(path string, c *rest.Config, namespace string) error {
@@ -224,8 +188,11 @@ func (i *program) ended(when string) error {
 	return fmt.Errorf("the program %s: %s; last lines of %s:\n%s", when, how, i.log, i.tail())
 }
 
-func (i *program) tail() string {
-	b, err := os.ReadFile(i.log)
+func (i *program) tail() string { return tail(i.log) }
+
+// tail is the end of a log, or why it cannot be read.
+func tail(path string) string {
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return err.Error()
 	}
@@ -328,22 +295,5 @@ type advancing struct{ *program }
 
 // Advance implements Advancer.
 func (a advancing) Advance(ctx context.Context, offset time.Duration) error {
-	path := strings.ReplaceAll(a.clock.Path, "{{offset}}", offset.String())
-	req, err := http.NewRequestWithContext(ctx, a.clock.Method, a.AdminURL()+path, nil)
-	if err != nil {
-		return fmt.Errorf("building the clock's request: %w", err)
-	}
-	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	res, err := client.Do(req)
-	if err != nil {
-		return fmt.Errorf("moving the program's clock: %w", err)
-	}
-	said, err := io.ReadAll(io.LimitReader(res.Body, 500))
-	if err = errors.Join(err, res.Body.Close()); err != nil {
-		return fmt.Errorf("moving the program's clock: %w", err)
-	}
-	if res.StatusCode/100 != 2 {
-		return fmt.Errorf("moving the program's clock: %s %s answered %s: %s", a.clock.Method, path, res.Status, bytes.TrimSpace(said))
-	}
-	return nil
+	return a.clock.set(ctx, a.AdminURL(), offset)
 }

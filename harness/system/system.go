@@ -1,11 +1,12 @@
 // Package system says how the harness sees the service under test: something that is
 // started with a Spec, answers at URLs, and is stopped. What else it can do is an interface
-// of its own: Advancer, Killer, Crasher.
+// of its own: Advancer, Killer, Crasher, Logger.
 //
 // Adapters, one file each:
 //
 //	in process   the program that knows both passes a Factory (harness/cmd/stormproof)
 //	Program      a binary in a folder and a process group of its own, on ports of the harness
+//	Pod          a Program in an image, as a Pod of the Kind cluster, with an account of its own
 //	Remote       a service that somebody else runs, at a URL
 //
 // Balancer puts one address in front of several replicas. The harness never imports the
@@ -16,6 +17,7 @@ import (
 	"context"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
 
 	"github.com/stormproof/stormproof/harness/redis"
@@ -31,6 +33,9 @@ type Spec struct {
 	Dir string
 	// Namespace is where objects go whose alert names none.
 	Namespace string
+	// Home is the namespace for what a system in the cluster consists of; what is made there
+	// bears its marks. It is nil for any other system.
+	Home *corev1.Namespace
 	// RedisAddr is host:port, already behind the scenario's fault proxy; "" where the
 	// system needs no Redis.
 	RedisAddr string
@@ -81,6 +86,12 @@ type Killer interface {
 // itself. See fault.ArmCrash.
 type Crasher interface {
 	CrashDir() string
+}
+
+// Logger is an Instance whose log reaches Spec.LogFile with a delay.
+type Logger interface {
+	// FlushLog returns when the file holds all that the instance has said before.
+	FlushLog(ctx context.Context) error
 }
 
 // Factory starts an instance and returns when it listens; it need not be ready.

@@ -39,7 +39,7 @@ func (c *common) environmentFlags(cmd *cobra.Command) {
 	f.BoolVar(&c.controllers, "controller-manager", false, "run kube-controller-manager beside envtest; scenarios with needs: {controllers: true} bring it by themselves")
 	f.StringVar(&c.redis, "redis", "auto", "Redis provider: auto, container, process, embedded")
 	f.StringVar(&c.redisTopology, "redis-topology", redis.Standalone, "servers of Redis: "+strings.Join(redis.Topologies(), ", ")+"; the last two are processes")
-	f.StringVar(&c.system, "system", "auto", "the gateway: process, inside the harness; binary, as programs of its own; auto, as each scenario needs")
+	f.StringVar(&c.system, "system", "auto", "the gateway: process, inside the harness; binary, as programs of its own; cluster, as Pods of the Kind cluster; auto, as each scenario needs")
 }
 
 func (c *common) runFlags(cmd *cobra.Command) {
@@ -69,9 +69,9 @@ func (c *common) settle() error {
 		c.seed = time.Now().UnixMilli() % 1_000_000_007
 	}
 	switch c.system {
-	case "", "auto", "process", "binary":
+	case "", "auto", scenario.Process, scenario.Binary, scenario.Cluster:
 	default:
-		return usageError{fmt.Errorf("--system %q is none of auto, process, binary", c.system)}
+		return usageError{fmt.Errorf("--system %q is none of auto, process, binary, cluster", c.system)}
 	}
 	if c.redisTopology != "" && !slices.Contains(redis.Topologies(), c.redisTopology) {
 		return usageError{fmt.Errorf("--redis-topology %q is none of %s", c.redisTopology, strings.Join(redis.Topologies(), ", "))}

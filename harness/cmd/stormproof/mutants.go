@@ -31,16 +31,18 @@ func knownMutants() []string {
 
 func newMutants() *cobra.Command {
 	var only []string
+	var way string
 	cmd := &cobra.Command{
 		Use:   "mutants",
 		Short: "Put each seeded bug into the gateway and demand that its scenarios turn red",
-		RunE:  func(cmd *cobra.Command, _ []string) error { return mutantsVerb(cmd, only) },
+		RunE:  func(cmd *cobra.Command, _ []string) error { return mutantsVerb(cmd, only, way) },
 	}
 	cmd.Flags().StringSliceVar(&only, "id", nil, "only these mutants")
+	cmd.Flags().StringVar(&way, "system", "auto", "how the mutated gateway runs, as for run: auto, process, binary, cluster")
 	return cmd
 }
 
-func mutantsVerb(cmd *cobra.Command, only []string) (err error) {
+func mutantsVerb(cmd *cobra.Command, only []string, way string) (err error) {
 	list, err := mutation.Load(mutantsDir)
 	if err != nil {
 		return err
@@ -64,7 +66,7 @@ func mutantsVerb(cmd *cobra.Command, only []string) (err error) {
 	}
 	var survivors, blind []string
 	for i, m := range list {
-		result, err := mutation.Kill(cmd.Context(), m, mutation.Options{Root: root, Dir: dir, Race: raceEnabled, Log: log})
+		result, err := mutation.Kill(cmd.Context(), m, mutation.Options{Root: root, Dir: dir, Race: raceEnabled, System: way, Log: log})
 		if err != nil {
 			return errors.Join(fmt.Errorf("%w; read %s", err, log.Name()), log.Close())
 		}

@@ -75,17 +75,31 @@ func usesRedis(list []*scenario.Scenario) bool {
 // gatewayReason says why the gateway must be a program of its own; "" when it need not be.
 func gatewayReason(choice string, list []*scenario.Scenario) (string, error) {
 	for _, s := range list {
-		if s.Needs.System == "binary" && choice == "process" {
-			return "", usageError{fmt.Errorf("%s needs the gateway as a program of its own; leave --system out, or choose other scenarios", s.ID)}
+		if n := s.Needs.System; choice == scenario.Process && (n == scenario.Binary || n == scenario.Cluster) {
+			return "", usageError{fmt.Errorf("%s needs the gateway outside of the harness (needs.system: %s); leave --system out, or choose other scenarios", s.ID, n)}
 		}
 	}
-	if choice == "binary" {
+	if choice == scenario.Binary {
 		return "--system binary asks for it", nil
 	}
 	for _, s := range list {
-		if s.Needs.System == "binary" {
+		if s.Needs.System == scenario.Binary {
 			return s.ID + " kills it", nil
 		}
 	}
 	return "", nil
+}
+
+// podReason says why the gateway must run in the cluster; "" when it need not.
+func podReason(choice string, list []*scenario.Scenario) string {
+	for _, s := range list {
+		if s.System != nil || s.Needs.System != scenario.Cluster {
+			continue
+		}
+		if choice == scenario.Cluster {
+			return "--system cluster asks for it"
+		}
+		return s.ID + " needs it there"
+	}
+	return ""
 }

@@ -123,6 +123,7 @@ type session struct {
 	description  string
 	alertmanager string
 	programs     map[string]string
+	pods         *suite.Pods
 	facts        report.Environment
 	progress     *progress
 	count        int
@@ -130,6 +131,11 @@ type session struct {
 
 // newSession makes the folder and knows what the scenarios need; find or up brings it up.
 func newSession(cmd *cobra.Command, c *common, list []*scenario.Scenario) (*session, error) {
+	if c.system == scenario.Cluster {
+		for _, one := range list {
+			one.RunAs(c.system)
+		}
+	}
 	s := &session{c: c, list: list, worlds: scenario.Flatten(list), started: time.Now(), progress: newProgress(cmd.OutOrStdout(), c.progress)}
 	c.controllers = c.controllers || slices.ContainsFunc(s.worlds, func(s *scenario.Scenario) bool { return s.Needs.Controllers })
 	var err error
@@ -163,7 +169,7 @@ func (s *session) find(cmd *cobra.Command) (err error) {
 		return err
 	}
 	s.description, s.facts = path, environmentFacts(cmd.Context(), *d)
-	return nil
+	return s.deploy(cmd, *d)
 }
 
 // tools gets the programs that the scenarios need besides.
@@ -179,6 +185,9 @@ func (s *session) tools(cmd *cobra.Command) (err error) {
 
 // up starts the environment.
 func (s *session) up(cmd *cobra.Command) (err error) {
+	if err := s.mayHavePods(cmd); err != nil {
+		return err
+	}
 	if err := s.tools(cmd); err != nil {
 		return err
 	}
@@ -194,7 +203,7 @@ func (s *session) up(cmd *cobra.Command) (err error) {
 		return err
 	}
 	s.facts = environmentFacts(cmd.Context(), s.env.Describe())
-	return nil
+	return s.deploy(cmd, s.env.Describe())
 }
 
 func needsAlertmanager(list []*scenario.Scenario) bool {
@@ -278,7 +287,7 @@ func (s *session) run(ctx context.Context, seed int64, procs int) (report.Run, e
 func (s *session) plan(n int) suite.Plan {
 	return suite.Plan{RunID: runID(s.started, n), Seed: s.c.seed, Environment: s.description,
 		Dir: filepath.Join(s.dir, "runs", strconv.Itoa(n)), Alertmanager: s.alertmanager, Keep: s.c.keep,
-		Root: s.root, Output: s.c.output, Replay: s.c.replay(), System: s.c.system, Programs: s.programs, Case: s.c.caseName}
+		Root: s.root, Output: s.c.output, Replay: s.c.replay(), System: s.c.system, Programs: s.programs, Pods: s.pods, Case: s.c.caseName}
 }
 
 // sessionID is short, because it is part of namespaces and keys, and unique on a machine.

@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+	rbacv1 "k8s.io/api/rbac/v1"
 
 	"github.com/stormproof/stormproof/gateway"
+	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
 	"github.com/stormproof/stormproof/gateway/clock"
 	"github.com/stormproof/stormproof/gateway/config"
 	"github.com/stormproof/stormproof/harness/history"
@@ -20,7 +22,7 @@ import (
 
 // wiring introduces the gateway to the harness.
 func wiring() suite.Wiring {
-	return suite.Wiring{System: startGateway, Binary: gatewayBinary, Settings: gatewaySettings}
+	return suite.Wiring{System: startGateway, Binary: gatewayBinary, Pod: gatewayPod, Settings: gatewaySettings}
 }
 
 // gatewayConfig is the gateway's configuration under a scenario's overrides.
@@ -148,9 +150,42 @@ func gatewayBinary(path string) system.Factory {
 			return nil, err
 		}
 		program := system.Program{Path: path, Args: []string{"-config", "{{dir}}/gateway.yaml", "-kubeconfig", "{{kubeconfig}}"},
-			Env: map[string]string{"GORACE": "halt_on_error=1"}, Files: map[string]string{"gateway.yaml": string(c)},
-			Clock: system.Clock{Method: "POST", Path: "/testing/clock?offset={{offset}}"}}
+			Env: map[string]string{"GORACE": "halt_on_error=1"}, Files: map[string]string{"gateway.yaml": string(c)}, Clock: gatewayClock}
 		return program.Start(ctx, spec)
+	}
+}
+
+// gatewayClock is there in a gateway that is built for tests.
+var gatewayClock = system.Clock{Method: "POST", Path: "/testing/clock?offset={{offset}}"}
+
+// gatewayImage is the gateway for an image: the same but for the race detector, which needs
+// a C library.
+func gatewayImage(dir string) system.Source {
+	s := gatewaySource(dir)
+	s.Race, s.Static = false, true
+	return s
+}
+
+// gatewayRules are all that a gateway does at Kubernetes; what it is not allowed to do, no
+// scenario in the cluster will see it do.
+var gatewayRules = []rbacv1.PolicyRule{
+	{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"remediationrequests"}, Verbs: []string{"get", "list", "create"}},
+	{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"remediationrequests/status"}, Verbs: []string{"update"}},
+	{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"stormpages"}, Verbs: []string{"list", "create", "update"}},
+}
+
+// gatewayPod starts gateways as Pods, as they run in production: configured by a file, with
+// the service account that Kubernetes gives them.
+func gatewayPod(pod system.Pod) system.Factory {
+	return func(ctx context.Context, spec system.Spec) (system.Instance, error) {
+		c, err := gatewayFile(spec)
+		if err != nil {
+			return nil, err
+		}
+		pod.Program = system.Program{Path: system.ImageProgram, Args: []string{"-config", "{{dir}}/gateway.yaml"},
+			Files: map[string]string{"gateway.yaml": string(c)}, Clock: gatewayClock}
+		pod.Rules = gatewayRules
+		return pod.Start(ctx, spec)
 	}
 }
 

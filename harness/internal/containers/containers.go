@@ -53,6 +53,21 @@ type runner func(ctx context.Context, program string, args ...string) (string, e
 // Find returns the daemon to use, and why this one. The error is a *binaries.Unavailable.
 func Find(ctx context.Context) (Daemon, string, error) { return find(ctx, run) }
 
+// Named is a daemon that was found before, perhaps by another process.
+func Named(name string) Daemon { return Daemon{Name: name, run: run} }
+
+// At has everything in this process look for Docker at a host, unless the user has said
+// where; "" changes nothing.
+func At(dockerHost string) error {
+	if dockerHost == "" || os.Getenv("DOCKER_HOST") != "" {
+		return nil
+	}
+	if err := os.Setenv("DOCKER_HOST", dockerHost); err != nil {
+		return fmt.Errorf("setting DOCKER_HOST: %w", err)
+	}
+	return nil
+}
+
 func find(ctx context.Context, run runner) (Daemon, string, error) {
 	rung := func(name, format string) binaries.Rung[Daemon] {
 		return binaries.Rung[Daemon]{Name: name, Try: func(ctx context.Context) (Daemon, string, error) {

@@ -34,6 +34,14 @@ func Mark(o metav1.Object, run string, until time.Time) {
 	o.SetAnnotations(annotations)
 }
 
+// Inherit writes on an object what is written on another.
+func Inherit(o, from metav1.Object) {
+	until, err := time.Parse(time.RFC3339, from.GetAnnotations()[Until])
+	if run := from.GetLabels()[Label]; run != "" && err == nil {
+		Mark(o, run, until)
+	}
+}
+
 // Over reports whether an object was made by a run that is over, and is not yet going.
 func Over(o metav1.Object, now time.Time) bool {
 	if o.GetLabels()[Label] == "" || o.GetDeletionTimestamp() != nil {

@@ -98,7 +98,7 @@ func (w *world) receivedFile(context.Context) ([]byte, error) {
 // eventFile is the Kubernetes Events of the scenario's namespaces.
 func (w *world) eventFile(ctx context.Context) ([]byte, error) {
 	out := &corev1.EventList{}
-	for _, ns := range w.namespaces {
+	for _, ns := range w.everyNamespace() {
 		var list corev1.EventList
 		if err := w.kube.List(ctx, &list, client.InNamespace(ns), client.Limit(mostObjects)); err != nil {
 			return nil, err
@@ -106,7 +106,7 @@ func (w *world) eventFile(ctx context.Context) ([]byte, error) {
 		out.Items = append(out.Items, list.Items...)
 	}
 	if len(out.Items) == 0 {
-		return []byte("# no Kubernetes Event in " + strings.Join(w.namespaces, ", ") + "\n"), nil
+		return []byte("# no Kubernetes Event in " + strings.Join(w.everyNamespace(), ", ") + "\n"), nil
 	}
 	return yaml.Marshal(out.Items)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -19,7 +20,7 @@ func (w *world) load(ctx context.Context, s *scenario.LoadStep) error {
 	if err != nil {
 		return err
 	}
-	if err := traffic.CheckTarget(ctx, target.BaseURL, nil); err != nil {
+	if err := traffic.CheckTarget(ctx, target.BaseURL, w.mayLoad); err != nil {
 		return err
 	}
 	result, err := w.runLoad(ctx, s)
@@ -37,6 +38,11 @@ func (w *world) load(ctx context.Context, s *scenario.LoadStep) error {
 		return err
 	}
 	return withinPercentiles(s, result.Latency)
+}
+
+// mayLoad allows load to the node that the run's own cluster is on.
+func (w *world) mayLoad(addr netip.Addr) bool {
+	return w.inCluster() && addr.String() == w.host.Node.Address
 }
 
 func (w *world) runLoad(ctx context.Context, s *scenario.LoadStep) (traffic.Result, error) {

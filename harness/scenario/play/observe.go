@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
+	"github.com/stormproof/stormproof/harness/system"
 )
 
 // vars are the values of an expression's variables, read when the expression first asks
@@ -47,7 +48,7 @@ func (w *world) vars(ctx context.Context) map[string]any {
 		"objects":    lazy(func() (any, error) { return w.objects(ctx) }),
 		"ready":      sync.OnceValue(func() any { return w.ready(ctx) }),
 		"health":     sync.OnceValue(func() any { return w.get(ctx, w.first()+"/healthz") }),
-		"log":        lazy(func() (any, error) { return w.logs() }),
+		"log":        lazy(func() (any, error) { return w.logs(ctx) }),
 	}
 }
 
@@ -157,9 +158,14 @@ func (w *world) metrics(ctx context.Context) (map[string]any, error) {
 	return out, nil
 }
 
-func (w *world) logs() (string, error) {
+func (w *world) logs(ctx context.Context) (string, error) {
 	var out strings.Builder
 	for _, r := range w.replicas.all() {
+		if logger, ok := r.running().(system.Logger); ok {
+			if err := logger.FlushLog(ctx); err != nil {
+				return "", err
+			}
+		}
 		b, err := os.ReadFile(r.spec.LogFile)
 		if err != nil {
 			return "", fmt.Errorf("reading the gateway's log: %w", err)

@@ -34,6 +34,9 @@ func (w *world) connectRedis(ctx context.Context) (err error) {
 	if w.redisProxy, err = fault.NewRedisProxy(ctx, w.access.Addrs[0]); err != nil {
 		return err
 	}
+	if w.inCluster() {
+		w.redisProxy.Expose(w.host.Node.Host)
+	}
 	if w.scenario.Needs.RedisDown {
 		return w.arm(ctx, &scenario.Fault{ID: "redis-down", Target: "redis", Kind: "cut"})
 	}

@@ -102,7 +102,7 @@ func (w *world) startSystem(ctx context.Context) (err error) {
 		w.replicas.mu.Lock()
 		r := &replica{spec: system.Spec{
 			Name: w.prefix + w.name() + "-" + n, Replica: i + 1, Dir: filepath.Join(w.dir, w.name()+"-"+n),
-			Namespace: w.namespaces[0], RedisPrefix: w.prefix, Kubernetes: way,
+			Namespace: w.namespaces[0], Home: w.home, RedisPrefix: w.prefix, Kubernetes: way,
 			Config: w.scenario.Gateway, LogFile: filepath.Join(w.dir, w.name()+"-"+n+".log"), Values: w.sinkValues()}}
 		w.replicas.list = append(w.replicas.list, r)
 		w.replicas.mu.Unlock()
@@ -133,13 +133,22 @@ func (w *world) factory() (system.Factory, error) {
 	if own := w.scenario.System; own != nil {
 		return w.ownFactory(own)
 	}
-	if w.scenario.Needs.System != "binary" {
-		return w.host.System, nil
-	}
-	if w.host.Binary == nil {
+	switch {
+	case w.inCluster() && w.host.Cluster == nil:
+		return nil, errors.New("this scenario needs the system in the cluster, and no image was put there; run it with stormproof run from the source tree")
+	case w.inCluster():
+		return w.host.Cluster, nil
+	case w.scenario.Needs.System == scenario.Binary && w.host.Binary == nil:
 		return nil, errors.New("this scenario needs the system as a program of its own, and none was built; run it from the source tree")
+	case w.scenario.Needs.System == scenario.Binary:
+		return w.host.Binary, nil
 	}
-	return w.host.Binary, nil
+	return w.host.System, nil
+}
+
+// inCluster reports whether the system runs as Pods.
+func (w *world) inCluster() bool {
+	return w.scenario.System == nil && w.scenario.Needs.System == scenario.Cluster
 }
 
 func (w *world) start(ctx context.Context, r *replica) error {
@@ -315,7 +324,7 @@ func (w *world) kill(ctx context.Context, n int) error {
 	}
 	killer, ok := r.running().(system.Killer)
 	if !ok {
-		return fmt.Errorf("replica %d cannot be killed: it is down, or runs inside the harness; write needs: {system: binary}", n)
+		return fmt.Errorf("replica %d cannot be killed: it is down, or runs inside the harness; write needs: {system: binary} or {system: cluster}", n)
 	}
 	w.lastMetrics(ctx, r)
 	if err := w.act("kill", "", "", "replica "+strconv.Itoa(n)); err != nil {

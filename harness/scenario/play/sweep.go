@@ -54,7 +54,7 @@ func (w *world) deleteObjects(ctx context.Context) error {
 	} else if err := w.deleteAll(ctx); err != nil {
 		return errors.Join(err, group.Wait())
 	}
-	for _, ns := range w.namespaces {
+	for _, ns := range w.everyNamespace() {
 		group.Go(func() error {
 			return client.IgnoreNotFound(w.kube.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}))
 		})

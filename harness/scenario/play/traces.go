@@ -104,7 +104,7 @@ func (w *world) searchJSON(where string, value any) {
 
 // searchEvents reads the Kubernetes Events of the scenario's namespaces.
 func (w *world) searchEvents(ctx context.Context) {
-	for _, ns := range w.namespaces {
+	for _, ns := range w.everyNamespace() {
 		var list corev1.EventList
 		if err := w.kube.List(ctx, &list, client.InNamespace(ns)); err != nil {
 			w.search.miss("the Events in %s: %v", ns, err)

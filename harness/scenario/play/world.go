@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,6 +25,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
+	"github.com/stormproof/stormproof/harness/cluster"
 	"github.com/stormproof/stormproof/harness/environment"
 	"github.com/stormproof/stormproof/harness/fault"
 	"github.com/stormproof/stormproof/harness/history"
@@ -47,6 +49,9 @@ type Host struct {
 	// System starts the service under test inside this process, Binary as a program of its
 	// own; Binary is nil where no selected scenario needs it.
 	System, Binary system.Factory
+	// Cluster starts it as a Pod on Node; nil where no selected scenario needs it.
+	Cluster system.Factory
+	Node    cluster.Node
 	// Programs are the paths of what scenarios' own systems are built from, by their keys.
 	Programs map[string]string
 	// Settings tells the judge how the service is configured for a scenario's overrides.
@@ -96,8 +101,10 @@ type world struct {
 	round      int
 	dir        string
 	namespaces []string
-	prefix     string
-	base       time.Time
+	// home is the namespace of a system in the cluster, nil for any other.
+	home   *corev1.Namespace
+	prefix string
+	base   time.Time
 	// began has a monotonic reading: the scenario's clock runs on it.
 	began  time.Time
 	offset atomic.Int64
@@ -238,10 +245,13 @@ func (w *world) connectKubernetes(ctx context.Context) error {
 	}
 	w.kube = kube
 	for _, name := range w.namespaces {
-		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
-		owned.Mark(ns, w.host.RunID, w.until())
-		if err := w.kube.Create(ctx, ns); err != nil {
-			return fmt.Errorf("creating namespace %s: %w", name, err)
+		if _, err := w.createNamespace(ctx, name); err != nil {
+			return err
+		}
+	}
+	if w.inCluster() {
+		if w.home, err = w.createNamespace(ctx, strings.TrimSuffix(w.namespaces[0], "1")+"system"); err != nil {
+			return err
 		}
 	}
 	// The harness's own connection to the API server outlives the scenario.
@@ -250,11 +260,33 @@ func (w *world) connectKubernetes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if w.inCluster() {
+		if err := w.kubeProxy.Expose(w.host.Node.Host); err != nil {
+			return err
+		}
+	}
 	w.kubeProxy.OnRequest(func(r fault.RequestInfo) {
 		w.kubeCalls.add(r.Verb + " " + r.Resource)
 		w.requestLog.add(r)
 	})
 	return nil
+}
+
+func (w *world) createNamespace(ctx context.Context, name string) (*corev1.Namespace, error) {
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	owned.Mark(ns, w.host.RunID, w.until())
+	if err := w.kube.Create(ctx, ns); err != nil {
+		return nil, fmt.Errorf("creating namespace %s: %w", name, err)
+	}
+	return ns, nil
+}
+
+// everyNamespace are all that the world made.
+func (w *world) everyNamespace() []string {
+	if w.home == nil {
+		return w.namespaces
+	}
+	return append(slices.Clone(w.namespaces), w.home.Name)
 }
 
 // expand replaces {{ns}}, {{ns2}}, ..., {{secret.NAME}} and {{i}}.
