@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -88,6 +89,8 @@ type pod struct {
 	lines     *podLog
 	killed    bool
 	notKilled error
+	// dead is set when it was killed, long before Kubernetes notices.
+	dead atomic.Bool
 }
 
 func (i *pod) start(ctx context.Context, p Pod, spec Spec) (err error) {
@@ -174,6 +177,9 @@ func (i *pod) FlushLog(ctx context.Context) error { return i.lines.flush(ctx) }
 
 // Exited says how the program ended by itself, nil while it runs.
 func (i *pod) Exited() error {
+	if i.dead.Load() {
+		return errors.New("the program was killed")
+	}
 	if err := endOf(i.state.now()); err != nil {
 		return i.ended("ended by itself", err)
 	}
@@ -206,6 +212,7 @@ func (i *pod) Kill() {
 		}
 		return wait.Look{Done: true}
 	})
+	i.dead.Store(i.notKilled == nil)
 }
 
 // Stop deletes the Pod, with all the grace that it may need, and waits until it is gone.

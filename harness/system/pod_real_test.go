@@ -162,6 +162,7 @@ func (p *place) kill(t *testing.T) {
 	i, spec, err := p.start(t, nil)
 	g.Expect(err).NotTo(HaveOccurred())
 	i.(Killer).Kill()
+	g.Expect(i.(interface{ Exited() error }).Exited()).To(MatchError(ContainSubstring("killed")), "it is known at once")
 	_, err = get(t, i.URL()+"/offset")
 	g.Expect(err).To(MatchError(syscall.ECONNREFUSED))
 	g.Expect(i.Stop(t.Context())).To(Succeed())

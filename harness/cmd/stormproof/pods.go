@@ -38,8 +38,11 @@ func (s *session) mayHavePods(cmd *cobra.Command) error {
 
 // noPods is exit 3, with the fix.
 func noPods(why string, cause error) error {
-	return environment.Unavailable("the gateway as a Pod", &binaries.Unavailable{What: "the gateway in the cluster (" + why + ")",
-		Reason: cause.Error(), Fix: kindHint, Err: cause})
+	reason := cause.Error()
+	if u, ok := errors.AsType[*binaries.Unavailable](cause); ok {
+		reason = u.Reason
+	}
+	return environment.Unavailable("the gateway as a Pod ("+why+")", &binaries.Unavailable{What: "a Kind cluster", Reason: reason, Fix: kindHint})
 }
 
 // deploy puts the gateway on the cluster's node, where a scenario wants it there.
