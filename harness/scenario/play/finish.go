@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -46,7 +47,7 @@ func (w *world) finish(ctx context.Context, why error, out *report.Scenario) (er
 	if err := w.stopSystem(ctx); err != nil {
 		errs = append(errs, failf("stopping the gateway: %v", err))
 	}
-	errs = append(errs, w.recordFinal(ctx), w.findSecrets(ctx), w.findConnections(ctx, out))
+	errs = append(errs, w.readLast(ctx), w.findSecrets(ctx), w.findConnections(ctx, out))
 	kept := !clean
 	if clean && (errors.Join(errs...) != nil || w.foreseenRed()) {
 		kept = true
@@ -91,6 +92,14 @@ func (w *world) foreseenRed() bool {
 func (w *world) residue(out *report.Scenario, kind, what string) error {
 	out.Residue = append(out.Residue, kind+": "+what)
 	return w.history.Add(history.Event{Residue: &history.Residue{Kind: kind, What: what}})
+}
+
+// readLast reads what the system left in Kubernetes, lists side by side.
+func (w *world) readLast(ctx context.Context) error {
+	var events sync.WaitGroup
+	events.Go(func() { w.searchEvents(ctx) })
+	defer events.Wait()
+	return w.recordFinal(ctx)
 }
 
 // recordFinal writes the last live state into the history.

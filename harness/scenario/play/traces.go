@@ -9,10 +9,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -20,17 +20,17 @@ import (
 )
 
 // findSecrets searches all that the stopped system has left, and records what was found
-// there and before: pages that were fetched and objects that were deleted are searched as
+// there and before: pages that were fetched, objects that were deleted and Events are searched as
 // they come by. A trace that cannot be read is missed, and P9 is then inconclusive.
 func (w *world) findSecrets(ctx context.Context) error {
-	var group errgroup.Group
-	group.Go(func() error { w.searchRedis(ctx); return nil })
-	group.Go(func() error { w.searchEvents(ctx); return nil })
+	var atRedis sync.WaitGroup
+	atRedis.Go(func() { w.searchRedis(ctx) })
 	w.searchFiles()
 	w.searchAnswers()
 	w.searchSinks()
 	w.searchObjects()
-	errs := []error{group.Wait()}
+	atRedis.Wait()
+	var errs []error
 	for _, e := range w.search.events() {
 		errs = append(errs, w.history.Add(e))
 	}

@@ -55,6 +55,7 @@ func write(t *testing.T, w *world, name, text string) {
 // found is what the search of a world records.
 func found(t *testing.T, w *world) (leaks []history.Leak, scan *history.Scan) {
 	t.Helper()
+	w.searchEvents(t.Context()) // as readLast does
 	if err := w.findSecrets(t.Context()); err != nil {
 		t.Fatal(err)
 	}
