@@ -48,8 +48,7 @@ func squeeze(ctx context.Context, c *redis.Conn, key string) error {
 	piece := strings.Repeat("x", fillPiece)
 	for range fillMost / fillPiece {
 		err := c.RPush(ctx, key, piece).Err()
-		var full redis.Error
-		if errors.As(err, &full) && strings.HasPrefix(full.Error(), "OOM ") { // the server's error code, its only type
+		if redis.IsOOMError(err) {
 			return c.Del(ctx, key).Err()
 		}
 		if err != nil {
