@@ -1,9 +1,9 @@
 // Package alert turns what senders post into []Alert, and gives each alert its identity.
 //
-// Start with ParseAlertmanager. Alerts of one payload are independent: one that breaks the
-// contract becomes an Invalid, with its index and the field at fault, and never blocks its
-// neighbours. Only a payload that cannot be read at all is an error (a *SyntaxError with a
-// position, or a *FieldError).
+// Start with Source, of which there is one for each kind of sender. Alerts of one payload
+// are independent: one that breaks the contract becomes an Invalid, with its index and the
+// field at fault, and never blocks its neighbours. Only a payload that cannot be read at
+// all is an error (a *SyntaxError with a position, or a *FieldError).
 //
 // The identity of an alert is its Fingerprint: a hash over those labels that say what is
 // broken, and none that say who noticed or how bad it is. Two alerts with the same
@@ -14,12 +14,6 @@ import "time"
 
 // LabelName is the label that names an alert; every alert must have it.
 const LabelName = "alertname"
-
-// Sources, as they stand in spec.source.
-const (
-	// SourceAlertmanager is Alertmanager's webhook, version 4.
-	SourceAlertmanager = "alertmanager"
-)
 
 // Alert is one alert of a payload, with the payload's common labels and annotations
 // already merged in.
@@ -34,6 +28,8 @@ type Alert struct {
 	EndsAt       time.Time
 	Resolved     bool
 	GeneratorURL string
+	// Truncated is how many alerts the sender left out of the payload that this one came in.
+	Truncated int
 }
 
 // Name is the alert's name; never empty in a parsed alert.

@@ -35,7 +35,7 @@ func TestOneBadAlertNeverBlocksItsNeighbours(t *testing.T) {
 		"null for an alert":              {`null`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b, err := alert.ParseAlertmanager([]byte(`{"version":"4","alerts":[`+good+`,`+tc.alert+`,`+good+`]}`), limits())
+			b, err := alert.Alertmanager{}.Parse([]byte(`{"version":"4","alerts":[`+good+`,`+tc.alert+`,`+good+`]}`), limits())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -62,7 +62,7 @@ func TestABodyThatIsNotJSONIsRefusedWithItsPosition(t *testing.T) {
 		"more after the end":     {`{} {}`, 2, 1, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := alert.ParseAlertmanager([]byte(tc.body), limits())
+			_, err := alert.Alertmanager{}.Parse([]byte(tc.body), limits())
 			var e *alert.SyntaxError
 			if !errors.As(err, &e) {
 				t.Fatalf("error %v", err)
@@ -85,7 +85,7 @@ func TestAPayloadThatBreaksTheContractNamesItsField(t *testing.T) {
 		"a list for a payload":       {`[]`, "body"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := alert.ParseAlertmanager([]byte(tc.body), limits())
+			_, err := alert.Alertmanager{}.Parse([]byte(tc.body), limits())
 			var e *alert.FieldError
 			if !errors.As(err, &e) || e.Field != tc.field {
 				t.Errorf("error %v, want field %q", err, tc.field)
@@ -95,7 +95,7 @@ func TestAPayloadThatBreaksTheContractNamesItsField(t *testing.T) {
 }
 
 func TestOwnValuesWinOverCommonOnes(t *testing.T) {
-	b, err := alert.ParseAlertmanager([]byte(`{"commonLabels":{"alertname":"A","x":"common"},"commonAnnotations":{"s":"c","t":"c"},
+	b, err := alert.Alertmanager{}.Parse([]byte(`{"commonLabels":{"alertname":"A","x":"common"},"commonAnnotations":{"s":"c","t":"c"},
 		"alerts":[{"labels":{"x":"own"},"annotations":{"t":"own"},"status":"resolved","startsAt":"2026-01-02T03:04:05+01:00"}]}`), limits())
 	if err != nil || len(b.Alerts) != 1 {
 		t.Fatalf("%+v, %v", b, err)

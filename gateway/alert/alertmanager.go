@@ -11,20 +11,11 @@ import (
 	"time"
 )
 
-// Limits bound what one payload may hold.
-type Limits struct {
-	// Alerts in one payload.
-	Alerts int
-	// Labels of one alert, and annotations of one alert, after the merge.
-	Labels int
-}
+// Alertmanager reads the webhook payload of Alertmanager, version 4.
+type Alertmanager struct{}
 
-// Batch is a payload that was read.
-type Batch struct {
-	// Alerts in the payload's order, without the invalid ones.
-	Alerts  []Alert
-	Invalid []Invalid
-}
+// Name implements Source.
+func (Alertmanager) Name() string { return "alertmanager" }
 
 // webhook is Alertmanager's payload, version 4. Alerts stay raw so that each is decoded
 // alone, and common labels so that a wrong type there is reported as a field.
@@ -33,12 +24,12 @@ type webhook struct {
 	CommonLabels      json.RawMessage   `json:"commonLabels"`
 	CommonAnnotations json.RawMessage   `json:"commonAnnotations"`
 	Alerts            []json.RawMessage `json:"alerts"`
+	// TruncatedAlerts is how many Alertmanager left out because of its max_alerts.
+	TruncatedAlerts int `json:"truncatedAlerts"`
 }
 
-// ParseAlertmanager reads an Alertmanager webhook payload, version 4. The error is a
-// *SyntaxError where the body is not JSON, and a *FieldError where the payload as a whole
-// breaks the contract.
-func ParseAlertmanager(body []byte, limits Limits) (Batch, error) {
+// Parse implements Source.
+func (Alertmanager) Parse(body []byte, limits Limits) (Batch, error) {
 	var w webhook
 	if err := decode(body, &w); err != nil {
 		return Batch{}, err
@@ -46,9 +37,11 @@ func ParseAlertmanager(body []byte, limits Limits) (Batch, error) {
 	if err := checkVersion(w.Version); err != nil {
 		return Batch{}, err
 	}
-	if len(w.Alerts) > limits.Alerts {
-		return Batch{}, &FieldError{Field: "alerts", Detail: fmt.Sprintf(
-			"holds %d alerts; at most %d are taken in one request (limits.alerts)", len(w.Alerts), limits.Alerts)}
+	if err := limits.check("alerts", len(w.Alerts)); err != nil {
+		return Batch{}, err
+	}
+	if w.TruncatedAlerts < 0 {
+		return Batch{}, &FieldError{Field: "truncatedAlerts", Detail: "is negative"}
 	}
 	labels, err := common("commonLabels", w.CommonLabels)
 	if err != nil {
@@ -58,7 +51,7 @@ func ParseAlertmanager(body []byte, limits Limits) (Batch, error) {
 	if err != nil {
 		return Batch{}, err
 	}
-	var out Batch
+	out := Batch{Truncated: w.TruncatedAlerts}
 	for i, raw := range w.Alerts {
 		a, bad := parseOne(raw, labels, annotations, limits)
 		if bad != nil {
@@ -66,10 +59,19 @@ func ParseAlertmanager(body []byte, limits Limits) (Batch, error) {
 			out.Invalid = append(out.Invalid, *bad)
 			continue
 		}
-		a.Index = i
+		a.Index, a.Truncated = i, w.TruncatedAlerts
 		out.Alerts = append(out.Alerts, a)
 	}
 	return out, nil
+}
+
+// check refuses a payload with too many alerts.
+func (l Limits) check(field string, n int) error {
+	if n <= l.Alerts {
+		return nil
+	}
+	return &FieldError{Field: field, Detail: fmt.Sprintf(
+		"holds %d alerts; at most %d are taken in one request (limits.alerts)", n, l.Alerts)}
 }
 
 // decode reads exactly one JSON value.
@@ -140,7 +142,7 @@ func parseOne(raw json.RawMessage, labels, annotations map[string]string, limits
 	if err := json.Unmarshal(raw, &r); err != nil || string(raw) == "null" {
 		return Alert{}, &Invalid{Detail: "is not an object"}
 	}
-	a := Alert{Source: SourceAlertmanager}
+	a := Alert{Source: Alertmanager{}.Name()}
 	var bad *Invalid
 	if a.Labels, bad = merged("labels", labels, r.Labels, limits.Labels); bad != nil {
 		return a, bad

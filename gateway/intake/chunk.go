@@ -33,6 +33,8 @@ type entry struct {
 	occurrences, deliveries int64
 	newest                  time.Time
 	counts                  window.Counts
+	// truncated is the most alerts that a sender left out beside this one.
+	truncated int
 	// refused says why Kubernetes will never take it; "" normally.
 	refused string
 }
@@ -70,6 +72,7 @@ func (e *entry) add(a alert.Alert) {
 		e.first = a
 	}
 	e.alerts = append(e.alerts, a)
+	e.truncated = max(e.truncated, a.Truncated)
 	if a.Resolved {
 		if a.EndsAt.After(e.item.ResolvedAt) {
 			e.item.ResolvedAt = a.EndsAt
@@ -141,7 +144,7 @@ func (in *Intake) settle(ctx context.Context, c *chunk, id string) error {
 // tally is what the object's status should show: a storm shows the sums over its members.
 func (e *entry) tally() remediation.Tally {
 	t := remediation.Tally{Occurrences: e.counts.Occurrences, Deliveries: e.counts.Deliveries,
-		LastSeen: millis(e.counts.LastSeen), ResolvedAt: millis(e.counts.ResolvedAt), Newest: millis(e.counts.Newest)}
+		LastSeen: millis(e.counts.LastSeen), ResolvedAt: millis(e.counts.ResolvedAt), Newest: millis(e.counts.Newest), Truncated: int64(e.truncated)}
 	if e.decision.Storm != "" {
 		t.Occurrences, t.Deliveries, t.Members = e.counts.StormOccurrences, e.counts.StormDeliveries, e.counts.StormMembers
 	}

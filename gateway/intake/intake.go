@@ -34,6 +34,8 @@ const (
 	Resolved  = "resolved"
 	Ignored   = "ignored"
 	Invalid   = "invalid"
+	// Refused alerts have no verdict in an answer: the whole request was sent back.
+	Refused = "refused"
 )
 
 // Verdict is what became of one alert.

@@ -46,7 +46,7 @@ func newParts(t *testing.T) parts {
 func alerts(names ...string) []alert.Alert {
 	var out []alert.Alert
 	for i, pod := range names {
-		out = append(out, alert.Alert{Index: i, Source: alert.SourceAlertmanager, StartsAt: began,
+		out = append(out, alert.Alert{Index: i, Source: alert.Alertmanager{}.Name(), StartsAt: began,
 			Labels: map[string]string{"alertname": "CPUHigh", "namespace": "shop", "pod": pod}})
 	}
 	return out
@@ -170,5 +170,16 @@ func TestRedisErrorsSayThatItIsRedis(t *testing.T) {
 	var redis *intake.RedisError
 	if !errors.As(err, &redis) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestTheIncidentIsToldOfTheMostThatWasLeftOut(t *testing.T) {
+	p := newParts(t)
+	p.decides([]window.Decision{{Kind: window.Duplicate, Object: window.Object{UID: "u", Namespace: "shop", Name: "rr"}}}, []window.Counts{{Occurrences: 1}})
+	p.counters.EXPECT().Note("u", "shop", "rr", mock.MatchedBy(func(t remediation.Tally) bool { return t.Truncated == 7 })).Once()
+	batch := alerts("a", "a")
+	batch[0].Truncated = 7
+	if _, err := p.Process(context.Background(), batch); err != nil {
+		t.Fatal(err)
 	}
 }

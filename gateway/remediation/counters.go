@@ -2,12 +2,14 @@ package remediation
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -19,6 +21,8 @@ import (
 type Tally struct {
 	Occurrences, Deliveries, Members int64
 	LastSeen, ResolvedAt, Newest     time.Time
+	// Truncated is the most alerts that a sender left out of one delivery.
+	Truncated int64
 }
 
 // max takes the greater of each: counters only grow, and writers may come out of order.
@@ -30,7 +34,8 @@ func (t Tally) max(o Tally) Tally {
 		return b
 	}
 	return Tally{max(t.Occurrences, o.Occurrences), max(t.Deliveries, o.Deliveries), max(t.Members, o.Members),
-		later(t.LastSeen, o.LastSeen), later(t.ResolvedAt, o.ResolvedAt), later(t.Newest, o.Newest)}
+		later(t.LastSeen, o.LastSeen), later(t.ResolvedAt, o.ResolvedAt), later(t.Newest, o.Newest),
+		max(t.Truncated, o.Truncated)}
 }
 
 // Counters brings tallies into status, coalesced: at most one write an interval and object,
@@ -174,11 +179,16 @@ func (t Tally) into(s *v1alpha1.RemediationRequestStatus) {
 	if s.Phase == "" {
 		s.Phase = v1alpha1.PhasePending
 	}
+	if t.Truncated > 0 {
+		s.TruncatedAlerts = t.Truncated
+		meta.SetStatusCondition(&s.Conditions, metav1.Condition{Type: v1alpha1.ConditionComplete, Status: metav1.ConditionFalse,
+			Reason: v1alpha1.ReasonTruncated, Message: fmt.Sprintf("the sender left out up to %d alerts of this group; raise max_alerts of its webhook", t.Truncated)})
+	}
 }
 
 // TallyOf reads a status.
 func TallyOf(s *v1alpha1.RemediationRequestStatus) Tally {
-	t := Tally{Occurrences: s.Occurrences, Deliveries: s.Deliveries, Members: s.Members}
+	t := Tally{Occurrences: s.Occurrences, Deliveries: s.Deliveries, Members: s.Members, Truncated: s.TruncatedAlerts}
 	set := func(to *time.Time, from *metav1.MicroTime) {
 		if from != nil {
 			*to = from.Time

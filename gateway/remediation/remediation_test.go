@@ -12,6 +12,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -51,7 +52,7 @@ func newWriter(c client.Client, o Options) *Writer {
 }
 
 func incident() Incident {
-	return Incident{Alert: alert.Alert{Source: alert.SourceAlertmanager, Labels: map[string]string{"alertname": "CPUHigh", "pod": "a"},
+	return Incident{Alert: alert.Alert{Source: alert.Alertmanager{}.Name(), Labels: map[string]string{"alertname": "CPUHigh", "pod": "a"},
 		StartsAt: time.Now()}, Fingerprint: fingerprint, Environment: "unknown", Priority: "P2", Namespace: "shop"}
 }
 
@@ -297,4 +298,27 @@ func TestStatusesAreWrittenSideBySide(t *testing.T) {
 			t.Errorf("%d statuses of a second each took %s, want %ds", objects, took, objects/writers)
 		}
 	})
+}
+
+func TestAnIncidentWhoseGroupWasNotDeliveredWholeSaysSo(t *testing.T) {
+	rr := existing("rr", func(r *v1alpha1.RemediationRequest) {
+		r.Status.Conditions = []metav1.Condition{{Type: "Remediated", Status: metav1.ConditionUnknown, Reason: "New", LastTransitionTime: metav1.Now()}}
+	})
+	c := newFake(t, interceptor.Funcs{}, rr)
+	counters := NewCounters(c, Caller{Timeout: time.Second}, time.Hour, slog.New(slog.DiscardHandler))
+	for _, left := range []int64{7, 0, 3} {
+		counters.Note("uid-1", rr.Namespace, rr.Name, Tally{Truncated: left})
+		counters.Flush(context.Background())
+	}
+	var got v1alpha1.RemediationRequest
+	if err := c.Get(context.Background(), client.ObjectKeyFromObject(rr), &got); err != nil {
+		t.Fatal(err)
+	}
+	complete := meta.FindStatusCondition(got.Status.Conditions, v1alpha1.ConditionComplete)
+	if got.Status.TruncatedAlerts != 7 || complete == nil || complete.Status != metav1.ConditionFalse || complete.Reason != v1alpha1.ReasonTruncated {
+		t.Errorf("%d and %+v; want the most that was left out, and why", got.Status.TruncatedAlerts, complete)
+	}
+	if meta.FindStatusCondition(got.Status.Conditions, "Remediated") == nil {
+		t.Error("somebody else's condition is gone")
+	}
 }

@@ -11,7 +11,10 @@ import (
 // number is bounded whatever alerts arrive.
 type Metrics struct {
 	Registry   *prometheus.Registry
+	received   *prometheus.CounterVec
 	alerts     *prometheus.CounterVec
+	pending    prometheus.Gauge
+	truncated  prometheus.Counter
 	requests   *prometheus.CounterVec
 	duration   *prometheus.HistogramVec
 	kubernetes *prometheus.CounterVec
@@ -26,8 +29,14 @@ func NewMetrics() *Metrics {
 	f := promauto.With(r)
 	return &Metrics{
 		Registry: r,
+		received: f.NewCounterVec(prometheus.CounterOpts{Name: "stormproof_alerts_received_total",
+			Help: "Alerts that were read, by source. Each ends in stormproof_alerts_total; until then it is in stormproof_alerts_pending."}, []string{"source"}),
 		alerts: f.NewCounterVec(prometheus.CounterOpts{Name: "stormproof_alerts_total",
-			Help: "Alerts by what became of them."}, []string{"verdict"}),
+			Help: "Alerts by what became of them; refused: sent back with a 5xx, nothing was promised."}, []string{"verdict"}),
+		pending: f.NewGauge(prometheus.GaugeOpts{Name: "stormproof_alerts_pending",
+			Help: "Alerts that were read and have no verdict yet."}),
+		truncated: f.NewCounter(prometheus.CounterOpts{Name: "stormproof_alerts_truncated_total",
+			Help: "Alerts that Alertmanager said it left out of its webhooks: the gateway never saw them."}),
 		requests: f.NewCounterVec(prometheus.CounterOpts{Name: "stormproof_http_requests_total",
 			Help: "HTTP requests by route and status."}, []string{"route", "code"}),
 		duration: f.NewHistogramVec(prometheus.HistogramOpts{Name: "stormproof_http_request_duration_seconds",

@@ -41,7 +41,7 @@ type Check struct {
 
 // Server answers requests. Its zero value is of no use; see New.
 type Server struct {
-	limits   config.Limits
+	limits   atomic.Pointer[config.Limits]
 	process  Processor
 	checks   []Check
 	metrics  *Metrics
@@ -54,17 +54,40 @@ type Server struct {
 
 // New returns a server.
 func New(limits config.Limits, p Processor, checks []Check, m *Metrics, log *slog.Logger) *Server {
-	return &Server{limits: limits, process: p, checks: checks, metrics: m, log: log, slots: make(chan struct{}, limits.InFlight)}
+	s := &Server{process: p, checks: checks, metrics: m, log: log, slots: make(chan struct{}, limits.InFlight)}
+	s.SetLimits(limits)
+	return s
 }
+
+// SetLimits takes over new limits for the requests to come, but for InFlight.
+func (s *Server) SetLimits(l config.Limits) { s.limits.Store(&l) }
 
 // Stopping makes the server unready, so that no new work is sent to it.
 func (s *Server) Stopping() { s.stopping.Store(true) }
 
+// endpoint is one path of the public API, as the OpenAPI document has it.
+type endpoint struct {
+	method, path string
+	handler      http.Handler
+}
+
+// routes lists the public API: one path for each source, and the API's own description.
+func (s *Server) routes() []endpoint {
+	out := []endpoint{{http.MethodGet, "/api/v1/openapi.yaml", http.HandlerFunc(describe)},
+		{http.MethodGet, "/healthz", http.HandlerFunc(alive)}, {http.MethodGet, "/readyz", http.HandlerFunc(s.ready)}}
+	for _, source := range alert.Sources() {
+		out = append(out, endpoint{http.MethodPost, "/api/v1/alerts/" + source.Name(), s.admit(s.take(source))})
+	}
+	return out
+}
+
 // Public is the handler of the public listener.
 func (s *Server) Public() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/api/v1/alerts/alertmanager", s.only(http.MethodPost, s.admit(http.HandlerFunc(s.alertmanager))))
-	s.probes(mux)
+	for _, r := range s.routes() {
+		mux.Handle(r.path, s.only(r.method, r.handler))
+	}
+	mux.HandleFunc("/", nothing)
 	return s.observe(mux)
 }
 
@@ -75,18 +98,18 @@ func (s *Server) Admin() http.Handler {
 	if s.Testing != nil {
 		mux.Handle("/testing/", s.Testing)
 	}
-	s.probes(mux)
+	mux.Handle("/healthz", s.only(http.MethodGet, http.HandlerFunc(alive)))
+	mux.Handle("/readyz", s.only(http.MethodGet, http.HandlerFunc(s.ready)))
+	mux.HandleFunc("/", nothing)
 	return s.observe(mux)
 }
 
-func (s *Server) probes(mux *http.ServeMux) {
-	mux.Handle("/healthz", s.only(http.MethodGet, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, "application/json", http.StatusOK, map[string]string{"status": "alive"})
-	})))
-	mux.Handle("/readyz", s.only(http.MethodGet, http.HandlerFunc(s.ready)))
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		newProblem(http.StatusNotFound, "not-found", "There is nothing here", r.URL.Path).write(w)
-	})
+func alive(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, "application/json", http.StatusOK, map[string]string{"status": "alive"})
+}
+
+func nothing(w http.ResponseWriter, r *http.Request) {
+	newProblem(http.StatusNotFound, "not-found", "There is nothing here", r.URL.Path).write(w)
 }
 
 // only refuses other methods.
@@ -108,10 +131,10 @@ func (s *Server) admit(next http.Handler) http.Handler {
 		case s.slots <- struct{}{}:
 			defer func() { <-s.slots }()
 		default:
-			unavailable("overloaded", "Too many requests at once", fmt.Sprintf("limits.inFlight is %d", s.limits.InFlight)).write(w)
+			unavailable("overloaded", "Too many requests at once", fmt.Sprintf("limits.inFlight is %d", cap(s.slots))).write(w)
 			return
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), s.limits.RequestTimeout)
+		ctx, cancel := context.WithTimeout(r.Context(), s.limits.Load().RequestTimeout)
 		defer cancel()
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})

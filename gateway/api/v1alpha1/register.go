@@ -27,6 +27,14 @@ const (
 	AnnotationOpenedAt = "remediation.stormproof.io/opened-at"
 	// AnnotationOrigin is the namespace that an object in the fallback namespace was meant for.
 	AnnotationOrigin = "remediation.stormproof.io/origin-namespace"
+	// AnnotationFingerprint is the version of the rule that made the fingerprint.
+	AnnotationFingerprint = "remediation.stormproof.io/fingerprint-version"
+)
+
+// The condition of an incident whose group was not delivered whole.
+const (
+	ConditionComplete = "Complete"
+	ReasonTruncated   = "TruncatedBySender"
 )
 
 // AddToScheme registers the kinds of this package.

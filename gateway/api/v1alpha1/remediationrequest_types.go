@@ -71,8 +71,9 @@ type RemediationRequestSpec struct {
 	Severity    string      `json:"severity"`
 	Environment Environment `json:"environment"`
 	Priority    Priority    `json:"priority"`
-	// Source is the adapter that the alert came through.
-	// +kubebuilder:validation:Enum=alertmanager;kubernetes-event
+	// Source is the adapter that the alert came through: alertmanager or kubernetes-event.
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`
+	// +kubebuilder:validation:MaxLength=63
 	Source string `json:"source"`
 	Target Target `json:"target"`
 	// Labels of the alert that opened the incident.
@@ -118,7 +119,12 @@ type RemediationRequestStatus struct {
 	// ResolvedAt is the endsAt of the newest resolved notification.
 	// +optional
 	ResolvedAt *metav1.MicroTime `json:"resolvedAt,omitempty"`
-	// Conditions follow the Kubernetes convention.
+	// TruncatedAlerts is how many alerts the sender left out of a delivery that this incident
+	// came in, the most of all deliveries: so many alerts of its group were never seen.
+	// +optional
+	TruncatedAlerts int64 `json:"truncatedAlerts,omitempty"`
+	// Conditions follow the Kubernetes convention. Complete is False where the sender left
+	// alerts out; the gateway sets no other.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -38,64 +38,60 @@ type answer struct {
 	Alerts []verdictBody  `json:"alerts"`
 }
 
-// alertmanager takes a webhook of Alertmanager, version 4.
-func (s *Server) alertmanager(w http.ResponseWriter, r *http.Request) {
-	body, bad := s.body(w, r)
-	if bad != nil {
-		bad.write(w)
-		return
+// take answers what one kind of sender posts.
+func (s *Server) take(source alert.Source) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		limits := s.limits.Load()
+		body, bad := s.body(w, r, int64(limits.BodyBytes))
+		if bad != nil {
+			bad.write(w)
+			return
+		}
+		batch, err := source.Parse(body, alert.Limits{Alerts: limits.Alerts, Labels: limits.Labels})
+		if err != nil {
+			malformed(err).write(w)
+			return
+		}
+		books := s.metrics.receive(source.Name(), batch)
+		defer books.close()
+		alerts := append(invalidBodies(batch.Invalid), skippedBodies(batch.Skipped)...)
+		if len(batch.Alerts) == 0 {
+			s.answer(w, r, books, alerts)
+			return
+		}
+		crash.Point(crash.Parsed)
+		verdicts, err := s.process.Process(r.Context(), batch.Alerts)
+		if err != nil {
+			s.log.WarnContext(r.Context(), "batch not acknowledged", "source", source.Name(), "alerts", len(batch.Alerts), "error", err)
+			books.close()
+			failed(err).write(w)
+			return
+		}
+		s.answer(w, r, books, append(alerts, bodies(verdicts)...))
 	}
-	batch, err := alert.ParseAlertmanager(body, alert.Limits{Alerts: s.limits.Alerts, Labels: s.limits.Labels})
-	if err != nil {
-		malformed(err).write(w)
-		return
-	}
-	alerts := invalidBodies(batch.Invalid)
-	if len(batch.Alerts) == 0 {
-		p := newProblem(http.StatusUnprocessableEntity, "no-valid-alert", "There is no valid alert in this request", "")
-		p.Alerts = alerts
-		s.count(alerts)
-		p.write(w)
-		return
-	}
-	crash.Point(crash.Parsed)
-	verdicts, err := s.process.Process(r.Context(), batch.Alerts)
-	if err != nil {
-		s.log.WarnContext(r.Context(), "batch not acknowledged", "alerts", len(batch.Alerts), "error", err)
-		failed(err).write(w)
-		return
-	}
-	s.answer(w, r, append(alerts, bodies(verdicts)...))
 }
 
 // answer says what became of every alert.
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, alerts []verdictBody) {
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, books *books, alerts []verdictBody) {
 	sort.SliceStable(alerts, func(i, j int) bool { return alerts[i].Index < alerts[j].Index })
-	counts := s.count(alerts)
+	counts := map[string]int{}
 	for _, a := range alerts {
+		counts[a.Verdict]++
+		books.book(a.Verdict)
 		s.log.DebugContext(r.Context(), "alert", "verdict", a.Verdict, "fingerprint", a.Fingerprint, "storm", a.Storm)
 	}
-	status := http.StatusAccepted
-	switch {
-	case counts[intake.Created] > 0:
-		status = http.StatusCreated
-	case counts[intake.Invalid] == len(alerts):
-		p := newProblem(http.StatusUnprocessableEntity, "no-valid-alert", "Kubernetes takes none of these alerts", "")
+	if counts[intake.Invalid] == len(alerts) {
+		p := newProblem(http.StatusUnprocessableEntity, "no-valid-alert", "There is no valid alert in this request", "")
 		p.Alerts = alerts
 		p.write(w)
 		return
 	}
+	status := http.StatusAccepted
+	if counts[intake.Created] > 0 {
+		status = http.StatusCreated
+	}
 	crash.Point(crash.Answering)
 	writeJSON(w, "application/json", status, answer{Counts: counts, Alerts: alerts})
-}
-
-func (s *Server) count(alerts []verdictBody) map[string]int {
-	counts := map[string]int{}
-	for _, a := range alerts {
-		counts[a.Verdict]++
-		s.metrics.alerts.WithLabelValues(a.Verdict).Inc()
-	}
-	return counts
 }
 
 func bodies(verdicts []intake.Verdict) []verdictBody {
@@ -118,13 +114,20 @@ func invalidBodies(list []alert.Invalid) []verdictBody {
 	return out
 }
 
+func skippedBodies(list []int) []verdictBody {
+	out := make([]verdictBody, len(list))
+	for i, index := range list {
+		out[i] = verdictBody{Index: index, Verdict: intake.Ignored, Detail: "a Normal event asks for nothing"}
+	}
+	return out
+}
+
 // body reads the request within the limit, which is on what comes out of gzip.
-func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, *problem) {
+func (s *Server) body(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *problem) {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		p := newProblem(http.StatusUnsupportedMediaType, "unsupported-media-type", "Content-Type must be application/json", "")
 		return nil, &p
 	}
-	limit := int64(s.limits.BodyBytes)
 	var in io.Reader = http.MaxBytesReader(w, r.Body, limit)
 	switch r.Header.Get("Content-Encoding") {
 	case "", "identity":
