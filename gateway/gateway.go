@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -30,11 +31,8 @@ import (
 	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
 	"github.com/stormproof/stormproof/gateway/clock"
 	"github.com/stormproof/stormproof/gateway/config"
-	"github.com/stormproof/stormproof/gateway/intake"
-	"github.com/stormproof/stormproof/gateway/policy"
 	"github.com/stormproof/stormproof/gateway/remediation"
 	"github.com/stormproof/stormproof/gateway/server"
-	"github.com/stormproof/stormproof/gateway/window"
 )
 
 // Options of a gateway.
@@ -44,14 +42,29 @@ type Options struct {
 	// Clock defaults to the wall clock, Logger to none.
 	Clock  clock.Clock
 	Logger *slog.Logger
+	// ConfigFile is where Config was read from. It is read again when it changes and at each
+	// signal of Again; "" is never read.
+	ConfigFile string
+	Again      <-chan os.Signal
+	// Level, if not nil, follows log.level when it changes.
+	Level *slog.LevelVar
 	// Testing is served at /testing/ on the private listener; nil, as in production, is nothing.
 	Testing http.Handler
 }
 
 // Gateway is an assembled gateway that listens, and serves once Run is called.
 type Gateway struct {
+	options    Options
+	log        *slog.Logger
+	kubernetes client.Client
+	caller     remediation.Caller
+	pages      *remediation.Pages
+	metrics    *server.Metrics
+	// config is the one in force; refused says that the file holds another. Both belong to
+	// the goroutine that follows the file.
 	config        config.Config
-	log           *slog.Logger
+	refused       bool
+	process       process
 	redis         *redis.Client
 	counters      *remediation.Counters
 	server        *server.Server
@@ -70,25 +83,20 @@ func New(o Options) (*Gateway, error) {
 	if err := o.Config.Validate(); err != nil {
 		return nil, fmt.Errorf("checking the configuration: %w", err)
 	}
-	rules, err := policy.Compile(o.Config.Policy)
-	if err != nil {
-		return nil, fmt.Errorf("compiling the policy: %w", err)
-	}
 	kubernetes, transport, err := newClient(o)
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{config: o.Config, log: o.Logger, redis: newRedis(o.Config.Redis), transport: transport}
 	metrics := server.NewMetrics()
 	caller := remediation.Caller{Timeout: o.Config.Kubernetes.Timeout, Observe: metrics.Kubernetes, Limit: &remediation.Limit{}}
-	g.counters = remediation.NewCounters(kubernetes, caller, o.Config.Kubernetes.FlushInterval, o.Logger)
-	writer := remediation.NewWriter(remediation.Options{Client: kubernetes, Caller: caller, Clock: o.Clock,
-		Window: o.Config.Dedup.Window, HoldWhileActive: o.Config.Dedup.HoldWhileActive, Fallback: o.Config.Kubernetes.FallbackNamespace,
-		LastSeen: func(uid string) time.Time { return g.counters.Known(uid).LastSeen }})
-	process := &intake.Intake{Config: o.Config, Policy: rules, Writer: writer, Counters: g.counters,
-		Windows: window.New(g.redis, o.Config.Redis.Prefix, o.Config.Dedup.Window, o.Clock, metrics.Corrupt),
-		Pages:   remediation.NewPages(kubernetes, caller, o.Config.Limits.RequestTimeout)}
-	g.server = server.New(o.Config.Limits, process, g.checks(kubernetes, o.Config.Kubernetes.Namespace), metrics, o.Logger)
+	g := &Gateway{options: o, config: o.Config, log: o.Logger, kubernetes: kubernetes, transport: transport, caller: caller, metrics: metrics,
+		redis:    newRedis(o.Config.Redis),
+		counters: remediation.NewCounters(kubernetes, caller, o.Config.Kubernetes.FlushInterval, o.Logger),
+		pages:    remediation.NewPages(kubernetes, caller, o.Config.Limits.RequestTimeout)}
+	if err := g.decideBy(o.Config); err != nil {
+		return nil, err
+	}
+	g.server = server.New(o.Config.Limits, &g.process, g.checks(kubernetes, o.Config.Kubernetes.Namespace), metrics, o.Logger)
 	g.server.Testing = o.Testing
 	if err := g.listen(); err != nil {
 		return nil, errors.Join(err, g.redis.Close())
@@ -140,10 +148,10 @@ func (g *Gateway) checks(c client.Client, namespace string) []server.Check {
 }
 
 func (g *Gateway) listen() (err error) {
-	if g.public, err = bind("listen.public", g.config.Listen.Public); err != nil {
+	if g.public, err = bind("listen.public", g.options.Config.Listen.Public); err != nil {
 		return err
 	}
-	if g.admin, err = bind("listen.admin", g.config.Listen.Admin); err != nil {
+	if g.admin, err = bind("listen.admin", g.options.Config.Listen.Admin); err != nil {
 		return errors.Join(err, g.public.Close())
 	}
 	return nil
@@ -182,6 +190,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 	listeners.Go(func() { serve(admin, g.admin) })
 	countCtx, stopCounting := context.WithCancel(context.WithoutCancel(ctx))
 	background.Go(func() { g.counters.Run(countCtx) })
+	if g.options.ConfigFile != "" {
+		background.Go(func() { g.follow(countCtx) })
+	}
 	g.log.InfoContext(ctx, "listening", "public", g.Addr(), "admin", g.AdminAddr())
 
 	var err error
@@ -191,7 +202,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		err = fmt.Errorf("serving: %w", err)
 	}
 	g.server.Stopping()
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.config.Listen.Grace)
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.options.Config.Listen.Grace)
 	defer cancel()
 	err = errors.Join(err, public.Shutdown(grace), admin.Shutdown(grace))
 	listeners.Wait()
@@ -204,6 +215,6 @@ func (g *Gateway) Run(ctx context.Context) error {
 
 func (g *Gateway) httpServer(h http.Handler) *http.Server {
 	return &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
-		WriteTimeout: g.config.Limits.RequestTimeout + 10*time.Second, IdleTimeout: 2 * time.Minute,
+		WriteTimeout: g.options.Config.Limits.RequestTimeout + 10*time.Second, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(g.log.Handler(), slog.LevelWarn)}
 }

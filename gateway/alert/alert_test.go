@@ -195,3 +195,29 @@ func TestIdentityByTargetIgnoresOtherLabels(t *testing.T) {
 		t.Errorf("fingerprint %q", got)
 	}
 }
+
+// TestTheFormOfAFingerprintIsPinned: an open incident is found by its fingerprint, so a
+// change of the form needs a new version, and a plan for what is open.
+func TestTheFormOfAFingerprintIsPinned(t *testing.T) {
+	a := alert.Alert{Labels: map[string]string{"alertname": "CPUHigh", "namespace": "shop", "pod": "api-1", "severity": "critical"}}
+	for name, tc := range map[string]struct {
+		id                   alert.Identity
+		version, fingerprint string
+	}{
+		"by labels": {alert.Identity{Mode: alert.ByLabels, Ignored: []string{"severity", "replica"}}, "v1-labels-fb77bca0", "e53eced7b7c53a06523a25aa94ae33feaabe8338a5bdc4c88f52b6c7061b6595"},
+		"by target": {alert.Identity{Mode: alert.ByTarget}, "v1-target-e3b0c442", "0e402a7dea8c49f327cbefd2c29257c3abb51c3bf68fa7cb64da50d0909a9628"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := tc.id.Fingerprint(a); got != tc.fingerprint {
+				t.Errorf("fingerprint %s", got)
+			}
+			if got := tc.id.Version(); got != tc.version {
+				t.Errorf("version %s", got)
+			}
+		})
+	}
+	reordered := alert.Identity{Ignored: []string{"replica", "severity", "replica"}}
+	if got := reordered.Version(); got != "v1-labels-fb77bca0" {
+		t.Errorf("the same rule, written in another way, has version %s", got)
+	}
+}

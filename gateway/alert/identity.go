@@ -28,18 +28,42 @@ type Identity struct {
 }
 
 // Fingerprint is the lower-case hex SHA-256 (64 digits) of what identifies the alert. It
-// does not depend on the order of labels.
+// depends on the alert and on nothing else: not on the order of labels, not on the state
+// of a cluster.
 func (id Identity) Fingerprint(a Alert) string {
-	if id.Mode == ByTarget {
+	parts, _ := id.Parts(a)
+	return digest(string(id.mode()), parts)
+}
+
+// Parts are the facts that make the alert's fingerprint, and the labels that do not, sorted.
+func (id Identity) Parts(a Alert) (parts map[string]string, ignored []string) {
+	if id.mode() == ByTarget {
 		t := a.Target()
-		return digest("target", map[string]string{
-			LabelName: a.Name(), "namespace": t.Namespace, "kind": t.Kind, "name": t.Name})
+		return map[string]string{LabelName: a.Name(), "namespace": t.Namespace, "kind": t.Kind, "name": t.Name}, nil
 	}
-	labels := maps.Clone(a.Labels)
+	parts = maps.Clone(a.Labels)
 	for _, name := range id.Ignored {
-		delete(labels, name)
+		if _, ok := parts[name]; ok {
+			ignored = append(ignored, name)
+			delete(parts, name)
+		}
 	}
-	return digest("labels", labels)
+	slices.Sort(ignored)
+	return parts, slices.Compact(ignored)
+}
+
+func (id Identity) mode() Mode {
+	if id.Mode == ByTarget {
+		return ByTarget
+	}
+	return ByLabels
+}
+
+// Version names the rule that makes fingerprints: v1, the form of what is hashed, which a
+// test pins; the mode; and 8 digits that stand for the list of ignored labels. Fingerprints
+// of two versions are not to be compared.
+func (id Identity) Version() string {
+	return "v1-" + string(id.mode()) + "-" + Digest(slices.Compact(slices.Sorted(slices.Values(id.Ignored)))...)[:8]
 }
 
 // digest hashes sorted pairs. Every string is preceded by its length, so that no two

@@ -165,3 +165,8 @@ func (s Storm) AlertRules() []alert.Rule {
 	}
 	return out
 }
+
+// AlertIdentity is the rule of fingerprints as package alert knows it.
+func (d Dedup) AlertIdentity() alert.Identity {
+	return alert.Identity{Mode: d.Identity, Ignored: d.IgnoredLabels}
+}

@@ -60,22 +60,25 @@ func TestDecodeSaysWhatIsWrongAndWhere(t *testing.T) {
 		"broken YAML":                            {"dedup: [\n", []string{"gateway.yaml:"}},
 		"degrade, which comes later":             {"redis: {onFailure: degrade}\n", []string{"redis.onFailure", "later", `"reject"`}},
 		"an unknown reaction":                    {"redis: {onFailure: shrug}\n", []string{"redis.onFailure", `"shrug"`}},
-		"a prefix with a brace":                  {"redis: {prefix: 'a{b'}\n", []string{"redis.prefix"}},
+		"a prefix with a brace":                  {"redis: {prefix: 'a{b'}\n", []string{"gateway.yaml:1:17: redis.prefix"}},
 		"a client name with a space":             {"redis: {clientName: 'a b'}\n", []string{"redis.clientName"}},
 		"a storm rule by an ignored label":       {"storm: {rules: [{name: a, by: [severity], threshold: 3, window: 1m}]}\n", []string{"storm.rules[0].by", "dedup.ignoredLabels"}},
-		"a storm rule of threshold nought":       {"storm: {rules: [{name: a, by: [alertname], threshold: 0, window: 1m}]}\n", []string{"storm.rules[0].threshold"}},
+		"a storm rule of threshold nought":       {"storm: {rules: [{name: a, by: [alertname], threshold: 0, window: 1m}]}\n", []string{"gateway.yaml:1:55: storm.rules[0].threshold"}},
 		"a storm rule by nothing":                {"storm: {rules: [{name: a, by: [], threshold: 2, window: 1m}]}\n", []string{"storm.rules[0].by"}},
-		"two storm rules of one name":            {"storm: {rules: [{name: a, by: [x], threshold: 2, window: 1m}, {name: a, by: [y], threshold: 2, window: 1m}]}\n", []string{"storm.rules[1].name"}},
+		"two storm rules of one name":            {"storm: {rules: [{name: a, by: [x], threshold: 2, window: 1m}, {name: a, by: [y], threshold: 2, window: 1m}]}\n", []string{"gateway.yaml:1:70: storm.rules[1].name"}},
 		"no storm rules":                         {"storm: {rules: []}\n", []string{"storm.rules", "at least one"}},
 		"ignoring the alert's name":              {"dedup: {ignoredLabels: [alertname]}\n", []string{"dedup.ignoredLabels"}},
 		"an identity that does not exist":        {"dedup: {identity: name}\n", []string{"dedup.identity"}},
-		"a window of nothing":                    {"dedup: {window: 0s}\n", []string{"dedup.window"}},
+		"a window of nothing":                    {"dedup: {window: 0s}\n", []string{"gateway.yaml:1:17: dedup.window", "30s"}},
 		"a namespace that cannot exist":          {"kubernetes: {namespace: No_Such}\n", []string{"kubernetes.namespace"}},
 		"a fallback namespace that cannot exist": {"kubernetes: {fallbackNamespace: '-'}\n", []string{"kubernetes.fallbackNamespace"}},
 		"no queries per second":                  {"kubernetes: {qps: 0}\n", []string{"kubernetes.qps"}},
 		"an address without a port":              {"listen: {public: localhost}\n", []string{"listen.public"}},
 		"a log level that does not exist":        {"log: {level: loud}\n", []string{"log.level"}},
-		"a policy that cannot decide":            {"policy: {table: []}\n", []string{"policy.table"}},
+		"a policy that cannot decide":            {"policy: {table: []}\n", []string{"gateway.yaml:1:17: policy.table"}},
+		"two problems at once":                   {"dedup:\n  window: 0s\nlog:\n  level: loud\n", []string{"gateway.yaml:2:11: dedup.window", "gateway.yaml:4:10: log.level"}},
+		"a rule that lacks a key":                {"storm:\n  rules:\n  - {name: a, by: [alertname], threshold: 3}\n", []string{"gateway.yaml:3:", "storm.rules[0].window"}},
+		"a namespace in no environment":          {"policy:\n  environments:\n    shop-eu: prod\n", []string{"gateway.yaml:3:14: policy.environments.shop-eu", "production"}},
 		"a password file that is missing":        {"redis: {passwordFile: no/such/file}\n", []string{"redis.passwordFile"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -125,5 +128,43 @@ func TestBytesAreWrittenAsTheyAreRead(t *testing.T) {
 		if got, err := b.MarshalText(); err != nil || string(got) != text {
 			t.Errorf("%s came back as %s, %v", text, got, err)
 		}
+	}
+}
+
+func TestWhatDefaultsPrintsIsTheDefaults(t *testing.T) {
+	var b strings.Builder
+	if err := config.Defaults().Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	got, err := config.Decode([]byte(b.String()), "defaults.yaml")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, b.String())
+	}
+	if d := cmp.Diff(config.Defaults(), got); d != "" {
+		t.Errorf("%s\n%s", d, b.String())
+	}
+	for _, line := range []string{"  window: 5m", "  bodyBytes: 16MiB"} {
+		if !strings.Contains(b.String(), line) {
+			t.Errorf("there is no line %q in\n%s", line, b.String())
+		}
+	}
+}
+
+func TestChangedNamesKeysAndNeverValues(t *testing.T) {
+	c := config.Defaults()
+	c.Redis.Password, c.Dedup.Window, c.Storm.Rules[0].Threshold, c.Limits.InFlight = "hush", time.Hour, 3, 7
+	got := config.Changed(config.Defaults(), c)
+	want := []string{"redis.password", "dedup.window", "storm.rules", "limits.inFlight"}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	var fixed []string
+	for _, key := range got {
+		if config.NeedsRestart(key) {
+			fixed = append(fixed, key)
+		}
+	}
+	if d := cmp.Diff([]string{"redis.password", "limits.inFlight"}, fixed); d != "" {
+		t.Error(d)
 	}
 }

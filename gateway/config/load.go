@@ -4,11 +4,15 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"reflect"
 	"strings"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/parser"
+
+	"github.com/stormproof/stormproof/gateway/policy"
 )
 
 // Load reads and checks the file at path; "" gives the defaults.
@@ -31,7 +35,7 @@ func Decode(b []byte, name string) (Config, error) {
 		return Config{}, located(name, err)
 	}
 	if err := c.Validate(); err != nil {
-		return Config{}, fmt.Errorf("%s: %w", name, err)
+		return Config{}, placed(b, name, err)
 	}
 	if c.Redis.PasswordFile != "" {
 		secret, err := os.ReadFile(c.Redis.PasswordFile)
@@ -41,6 +45,14 @@ func Decode(b []byte, name string) (Config, error) {
 		c.Redis.Password = strings.TrimRight(string(secret), "\r\n")
 	}
 	return c, nil
+}
+
+// Write writes the configuration as YAML that Decode reads back. It holds the password.
+func (c Config) Write(w io.Writer) error {
+	if err := yaml.NewEncoder(w).Encode(c); err != nil {
+		return fmt.Errorf("writing the configuration: %w", err)
+	}
+	return nil
 }
 
 // overlay decodes over c. A file without any content must not: it would decode as null,
@@ -69,6 +81,34 @@ func located(name string, err error) error {
 		return fmt.Errorf("%s: unknown key %q; did you mean %q?", where, token.Value, nearest(token.Value, keys(reflect.TypeFor[Config]())))
 	}
 	return fmt.Errorf("%s: %s", where, at.GetMessage())
+}
+
+// placed puts file, line and column in front of each problem. A key that the file does not
+// have is wrong by its default, or missing: then the place is that of the nearest key above.
+func placed(b []byte, name string, err error) error {
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
+		var out []error
+		for _, e := range several.Unwrap() {
+			out = append(out, placed(b, name, e))
+		}
+		return errors.Join(out...)
+	}
+	var field *policy.FieldError
+	if !errors.As(err, &field) {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	file, parseErr := parser.ParseBytes(b, 0)
+	for path := field.Field; parseErr == nil && path != ""; path = path[:max(0, strings.LastIndexAny(path, ".["))] {
+		p, err := yaml.PathString("$." + path)
+		if err != nil {
+			continue
+		}
+		if node, err := p.FilterFile(file); err == nil && node != nil {
+			at := node.GetToken().Position
+			return fmt.Errorf("%s:%d:%d: %w", name, at.Line, at.Column, field)
+		}
+	}
+	return fmt.Errorf("%s: %w", name, field)
 }
 
 // keys lists every key of the configuration language, from the types' own tags.

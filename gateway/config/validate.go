@@ -15,7 +15,11 @@ import (
 	"github.com/stormproof/stormproof/gateway/policy"
 )
 
-// Validate reports everything that is wrong, each with its field.
+func wrong(field, format string, args ...any) error {
+	return &policy.FieldError{Field: field, Detail: fmt.Sprintf(format, args...)}
+}
+
+// Validate reports everything that is wrong, each as a *policy.FieldError.
 func (c Config) Validate() error {
 	_, policyErr := policy.Compile(c.Policy)
 	return errors.Join(
@@ -40,7 +44,7 @@ func (k Kubernetes) validate() error {
 		errs = append(errs, namespace("kubernetes.fallbackNamespace", k.FallbackNamespace))
 	}
 	if k.QPS <= 0 {
-		errs = append(errs, fmt.Errorf("kubernetes.qps: %v must be greater than 0", k.QPS))
+		errs = append(errs, wrong("kubernetes.qps", "%v must be greater than 0", k.QPS))
 	}
 	return errors.Join(errs...)
 }
@@ -51,17 +55,17 @@ func (r Redis) validate() error {
 		atLeast("redis.poolSize", r.PoolSize, 1), atLeast("redis.db", r.DB, 0),
 	}
 	if r.Prefix == "" || strings.ContainsAny(r.Prefix, `{}*?[]\`) {
-		errs = append(errs, fmt.Errorf(`redis.prefix: %q must not be empty or hold any of {}*?[]\: write for example "sp:"`, r.Prefix))
+		errs = append(errs, wrong("redis.prefix", `%q must not be empty or hold any of {}*?[]\: write for example "sp:"`, r.Prefix))
 	}
 	if strings.ContainsAny(r.ClientName, " \n\t") {
-		errs = append(errs, fmt.Errorf("redis.clientName: %q must not hold spaces", r.ClientName))
+		errs = append(errs, wrong("redis.clientName", "%q must not hold spaces", r.ClientName))
 	}
 	switch r.OnFailure {
 	case Reject:
 	case Degrade:
-		errs = append(errs, errors.New(`redis.onFailure: "degrade" is not available in this version, it arrives with a later one: write "reject"; senders then repeat what was not acknowledged`))
+		errs = append(errs, wrong("redis.onFailure", `"degrade" is not available in this version, it arrives with a later one: write "reject"; senders then repeat what was not acknowledged`))
 	default:
-		errs = append(errs, fmt.Errorf(`redis.onFailure: %q must be "reject"`, r.OnFailure))
+		errs = append(errs, wrong("redis.onFailure", `%q must be "reject"`, r.OnFailure))
 	}
 	return errors.Join(errs...)
 }
@@ -69,10 +73,10 @@ func (r Redis) validate() error {
 func (d Dedup) validate() error {
 	errs := []error{positive("dedup.window", d.Window)}
 	if d.Identity != alert.ByLabels && d.Identity != alert.ByTarget {
-		errs = append(errs, fmt.Errorf(`dedup.identity: %q must be "labels" or "target"`, d.Identity))
+		errs = append(errs, wrong("dedup.identity", `%q must be "labels" or "target"`, d.Identity))
 	}
 	if slices.Contains(d.IgnoredLabels, alert.LabelName) {
-		errs = append(errs, fmt.Errorf("dedup.ignoredLabels: %s names the alert and cannot be ignored", alert.LabelName))
+		errs = append(errs, wrong("dedup.ignoredLabels", "%s names the alert and cannot be ignored", alert.LabelName))
 	}
 	return errors.Join(errs...)
 }
@@ -81,22 +85,22 @@ func (d Dedup) validate() error {
 // fall into two groups, and each group keeps its own books.
 func (s Storm) validate(ignored []string) error {
 	if len(s.Rules) == 0 {
-		return errors.New("storm.rules: there must be at least one rule, or nothing bounds a storm")
+		return wrong("storm.rules", "there must be at least one rule, or nothing bounds a storm")
 	}
 	var errs []error
 	names := map[string]bool{}
 	for i, r := range s.Rules {
 		field := fmt.Sprintf("storm.rules[%d]", i)
 		if r.Name == "" || names[r.Name] {
-			errs = append(errs, fmt.Errorf("%s.name: %q must be set, and unlike the others", field, r.Name))
+			errs = append(errs, wrong(field+".name", "%q must be set, and unlike the others", r.Name))
 		}
 		names[r.Name] = true
 		if len(r.By) == 0 {
-			errs = append(errs, fmt.Errorf("%s.by: name at least one label", field))
+			errs = append(errs, wrong(field+".by", "name at least one label"))
 		}
 		for _, label := range r.By {
 			if slices.Contains(ignored, label) {
-				errs = append(errs, fmt.Errorf("%s.by: %q is one of dedup.ignoredLabels, so one alert could fall into two groups: remove it from one of the two", field, label))
+				errs = append(errs, wrong(field+".by", "%q is one of dedup.ignoredLabels, so one alert could fall into two groups: remove it from one of the two", label))
 			}
 		}
 		errs = append(errs, atLeast(field+".threshold", r.Threshold, 1), positive(field+".window", r.Window))
@@ -112,37 +116,47 @@ func (l Limits) validate() error {
 }
 
 func (l Log) validate() error {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(l.Level)); err != nil {
-		return fmt.Errorf("log.level: %q must be debug, info, warn or error", l.Level)
+	if _, err := l.level(); err != nil {
+		return wrong("log.level", "%q must be debug, info, warn or error", l.Level)
 	}
 	return nil
 }
 
+func (l Log) level() (level slog.Level, err error) {
+	err = level.UnmarshalText([]byte(l.Level))
+	return level, err
+}
+
+// Slog is the level as package slog knows it, info where it is not valid.
+func (l Log) Slog() slog.Level {
+	level, _ := l.level() // Validate tells of the error
+	return level
+}
+
 func address(field, value string) error {
 	if _, _, err := net.SplitHostPort(value); err != nil {
-		return fmt.Errorf("%s: %q must be host:port: %w", field, value, err)
+		return wrong(field, "%q must be host:port, for example localhost:6379: %v", value, err)
 	}
 	return nil
 }
 
 func namespace(field, value string) error {
 	if problems := validation.IsDNS1123Label(value); len(problems) > 0 {
-		return fmt.Errorf("%s: %q is no namespace name: %s", field, value, problems[0])
+		return wrong(field, "%q is no namespace name: %s", value, problems[0])
 	}
 	return nil
 }
 
 func positive(field string, d time.Duration) error {
 	if d <= 0 {
-		return fmt.Errorf("%s: %s must be greater than 0", field, d)
+		return wrong(field, "%s must be greater than 0: write for example 30s", d)
 	}
 	return nil
 }
 
 func atLeast(field string, n, least int) error {
 	if n < least {
-		return fmt.Errorf("%s: %d must be at least %d", field, n, least)
+		return wrong(field, "%d must be at least %d", n, least)
 	}
 	return nil
 }

@@ -42,7 +42,7 @@ type entry struct {
 // chunks sorts a batch by group and fingerprint, keeping the order of first appearance.
 func (in *Intake) chunks(alerts []alert.Alert) []*chunk {
 	rules := in.Config.Storm.AlertRules()
-	identity := alert.Identity{Mode: in.Config.Dedup.Identity, Ignored: in.Config.Dedup.IgnoredLabels}
+	identity := in.Config.Dedup.AlertIdentity()
 	var out []*chunk
 	open := map[string]*chunk{}
 	entries := map[string]*entry{}

@@ -251,15 +251,20 @@ func (in *Intake) join(ctx context.Context, c *chunk) error {
 
 // incident gathers what the writer needs to know of an entry.
 func (in *Intake) incident(c *chunk, e *entry) remediation.Incident {
-	environment, priority := in.Policy.Decide(e.first.Labels)
-	namespace := e.first.Labels["namespace"]
+	decision := in.Policy.Decide(e.first.Labels)
+	labels := e.first.Labels
 	if e.decision.Storm != "" {
-		namespace = c.group.Labels["namespace"]
+		labels = c.group.Labels
 	}
-	if len(validation.IsDNS1123Label(namespace)) > 0 {
-		// Absent, or nothing that a namespace can be called.
-		namespace = in.Config.Kubernetes.Namespace
+	return remediation.Incident{Alert: e.first, Fingerprint: e.item.Fingerprint, Rule: in.Config.Dedup.AlertIdentity().Version(), Group: c.group,
+		Environment: decision.Environment, Priority: decision.Priority, Namespace: Namespace(in.Config, labels), Past: e.decision.Incarnation}
+}
+
+// Namespace is where the object of an alert with these labels goes.
+func Namespace(c config.Config, labels map[string]string) string {
+	if namespace := labels["namespace"]; len(validation.IsDNS1123Label(namespace)) == 0 {
+		return namespace
 	}
-	return remediation.Incident{Alert: e.first, Fingerprint: e.item.Fingerprint, Group: c.group,
-		Environment: environment, Priority: priority, Namespace: namespace, Past: e.decision.Incarnation}
+	// Absent, or nothing that a namespace can be called.
+	return c.Kubernetes.Namespace
 }

@@ -79,17 +79,38 @@ func Default() Config {
 	}
 }
 
+// FieldError says what is wrong with one key of a configuration.
+type FieldError struct {
+	// Field is the key's path, for example policy.table[2].priority.
+	Field string
+	// Detail says what is wrong and what to write instead.
+	Detail string
+}
+
+// Error names the field first.
+func (e *FieldError) Error() string { return e.Field + ": " + e.Detail }
+
+func wrong(field, format string, args ...any) error {
+	return &FieldError{Field: field, Detail: fmt.Sprintf(format, args...)}
+}
+
 type pair struct{ environment, severity string }
+
+// cell is a place of the table, and the row that filled it.
+type cell struct {
+	priority string
+	row      int
+}
 
 // Policy is a checked table. Its zero value is of no use; see Compile.
 type Policy struct {
 	namespaces map[string]string
-	table      map[pair]string
+	table      map[pair]cell
 }
 
 // Compile checks the configuration and makes it ready to decide. Errors name the field.
 func Compile(c Config) (*Policy, error) {
-	p := &Policy{namespaces: c.Environments, table: map[pair]string{}}
+	p := &Policy{namespaces: c.Environments, table: map[pair]cell{}}
 	for namespace, env := range c.Environments {
 		if err := oneOf("policy.environments."+namespace, env, Environments()); err != nil {
 			return nil, err
@@ -104,9 +125,9 @@ func Compile(c Config) (*Policy, error) {
 		return nil, err
 	}
 	for i, e := range c.Examples {
-		if got := string(p.priority(e.Environment, e.Severity)); got != e.Want {
-			return nil, fmt.Errorf("policy.examples[%d]: environment %s and severity %s give %s, but the example wants %s: correct the table or the example",
-				i, e.Environment, e.Severity, got, e.Want)
+		if got := p.cell(e.Environment, e.Severity).priority; got != e.Want {
+			return nil, wrong(fmt.Sprintf("policy.examples[%d]", i), "environment %s and severity %s give %s, but the example wants %s: correct the table or the example",
+				e.Environment, e.Severity, got, e.Want)
 		}
 	}
 	return p, nil
@@ -126,9 +147,9 @@ func (p *Policy) add(i int, row Row) error {
 				return err
 			}
 			if earlier, ok := p.table[pair{env, sev}]; ok {
-				return fmt.Errorf("%s: environment %s and severity %s already have priority %s in an earlier row: keep one", field, env, sev, earlier)
+				return wrong(field, "environment %s and severity %s already have priority %s in row %d: keep one", env, sev, earlier.priority, earlier.row)
 			}
-			p.table[pair{env, sev}] = row.Priority
+			p.table[pair{env, sev}] = cell{row.Priority, i}
 		}
 	}
 	return nil
@@ -138,7 +159,7 @@ func (p *Policy) complete() error {
 	for _, env := range Environments() {
 		for _, sev := range Severities() {
 			if _, ok := p.table[pair{env, sev}]; !ok {
-				return fmt.Errorf("policy.table: environment %s and severity %s have no priority: add a row for them", env, sev)
+				return wrong("policy.table", "environment %s and severity %s have no priority: add a row for them", env, sev)
 			}
 		}
 	}
@@ -149,29 +170,49 @@ func oneOf(field, value string, allowed []string) error {
 	if slices.Contains(allowed, value) {
 		return nil
 	}
-	return fmt.Errorf("%s: %q is none of %s", field, value, strings.Join(allowed, ", "))
+	return wrong(field, "%q is none of %s", value, strings.Join(allowed, ", "))
 }
 
-// Decide gives the environment and priority of an alert with these labels.
-func (p *Policy) Decide(labels map[string]string) (v1alpha1.Environment, v1alpha1.Priority) {
-	env := p.environment(labels)
-	return v1alpha1.Environment(env), p.priority(env, labels["severity"])
+// Decision is what the policy says of an alert, and by which of its rules.
+type Decision struct {
+	Environment v1alpha1.Environment
+	// EnvironmentBy is the label or the key that named the environment.
+	EnvironmentBy string
+	// Severity is the one that the table was asked for: unknown where it has no such column.
+	Severity string
+	Priority v1alpha1.Priority
+	// PriorityBy is the row of the table.
+	PriorityBy string
+}
+
+// Decide says what an alert with these labels is.
+func (p *Policy) Decide(labels map[string]string) Decision {
+	env, by := p.environment(labels)
+	severity := column(labels["severity"])
+	c := p.cell(env, severity)
+	return Decision{Environment: v1alpha1.Environment(env), EnvironmentBy: by, Severity: severity,
+		Priority: v1alpha1.Priority(c.priority), PriorityBy: fmt.Sprintf("policy.table[%d]", c.row)}
 }
 
 // environment is what the alert says, else what its namespace is known as.
-func (p *Policy) environment(labels map[string]string) string {
+func (p *Policy) environment(labels map[string]string) (env, by string) {
 	if env := labels["environment"]; slices.Contains(Environments(), env) {
-		return env
+		return env, "label environment"
 	}
 	if env, ok := p.namespaces[labels["namespace"]]; ok {
-		return env
+		return env, "policy.environments." + labels["namespace"]
 	}
-	return Unknown
+	return Unknown, "neither a label nor policy.environments names it"
 }
 
-func (p *Policy) priority(environment, severity string) v1alpha1.Priority {
-	if !slices.Contains(Severities(), severity) {
-		severity = Unknown
+func (p *Policy) cell(environment, severity string) cell {
+	return p.table[pair{environment, column(severity)}]
+}
+
+// column is the severity as the table knows it.
+func column(severity string) string {
+	if slices.Contains(Severities(), severity) {
+		return severity
 	}
-	return v1alpha1.Priority(p.table[pair{environment, severity}])
+	return Unknown
 }

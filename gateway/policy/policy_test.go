@@ -32,9 +32,9 @@ func TestDecide(t *testing.T) {
 		"info is never urgent, even in production": {map[string]string{"environment": "production", "severity": "info"}, "production", "P3"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			env, prio := p.Decide(tc.labels)
-			if string(env) != tc.env || string(prio) != tc.prio {
-				t.Errorf("got %s %s, want %s %s", env, prio, tc.env, tc.prio)
+			d := p.Decide(tc.labels)
+			if string(d.Environment) != tc.env || string(d.Priority) != tc.prio {
+				t.Errorf("got %+v, want %s %s", d, tc.env, tc.prio)
 			}
 		})
 	}
@@ -73,9 +73,32 @@ func TestEveryAlertGetsAPriority(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		labels := rapid.MapOf(rapid.SampledFrom([]string{"environment", "severity", "namespace"}), rapid.String()).Draw(t, "labels")
-		env, prio := p.Decide(labels)
-		if env == "" || prio == "" {
-			t.Fatalf("labels %v got environment %q, priority %q", labels, env, prio)
+		if d := p.Decide(labels); d.Environment == "" || d.Priority == "" || d.EnvironmentBy == "" {
+			t.Fatalf("labels %v got %+v", labels, d)
 		}
 	})
+}
+
+func TestADecisionNamesTheRuleThatMadeIt(t *testing.T) {
+	c := policy.Default()
+	c.Environments["shop"] = "staging"
+	p, err := policy.Compile(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		labels map[string]string
+		want   policy.Decision
+	}{
+		"the label": {map[string]string{"environment": "production", "namespace": "shop", "severity": "critical"},
+			policy.Decision{Environment: "production", EnvironmentBy: "label environment", Severity: "critical", Priority: "P0", PriorityBy: "policy.table[0]"}},
+		"the namespace": {map[string]string{"environment": "prod", "namespace": "shop", "severity": "fatal"},
+			policy.Decision{Environment: "staging", EnvironmentBy: "policy.environments.shop", Severity: "unknown", Priority: "P2", PriorityBy: "policy.table[4]"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := p.Decide(tc.labels); got != tc.want {
+				t.Errorf("got %+v, want %+v", got, tc.want)
+			}
+		})
+	}
 }

@@ -19,6 +19,8 @@ const most = 1 << 20
 type Incident struct {
 	Alert       alert.Alert
 	Fingerprint string
+	// Rule is the version of the rule that made the fingerprint.
+	Rule        string
 	Group       alert.Group
 	Environment v1alpha1.Environment
 	Priority    v1alpha1.Priority
@@ -40,7 +42,8 @@ func (i Incident) object(name string, incarnation int, now time.Time) *v1alpha1.
 				v1alpha1.LabelFingerprint: labelValue(i.Fingerprint),
 				v1alpha1.LabelGroup:       i.Group.Tag,
 			},
-			Annotations: map[string]string{v1alpha1.AnnotationOpenedAt: now.UTC().Format(time.RFC3339Nano)},
+			Annotations: map[string]string{v1alpha1.AnnotationOpenedAt: now.UTC().Format(time.RFC3339Nano),
+				v1alpha1.AnnotationFingerprint: i.Rule},
 		},
 		Spec: v1alpha1.RemediationRequestSpec{
 			Fingerprint: i.Fingerprint, Incarnation: int32(incarnation), AlertName: a.Name(),

@@ -20,6 +20,8 @@ type Metrics struct {
 	kubernetes *prometheus.CounterVec
 	corrupt    prometheus.Counter
 	panics     prometheus.Counter
+	reloads    *prometheus.CounterVec
+	reloaded   prometheus.Gauge
 }
 
 // NewMetrics registers everything in a registry of its own.
@@ -27,7 +29,7 @@ func NewMetrics() *Metrics {
 	r := prometheus.NewRegistry()
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	f := promauto.With(r)
-	return &Metrics{
+	m := &Metrics{
 		Registry: r,
 		received: f.NewCounterVec(prometheus.CounterOpts{Name: "stormproof_alerts_received_total",
 			Help: "Alerts that were read, by source. Each ends in stormproof_alerts_total; until then it is in stormproof_alerts_pending."}, []string{"source"}),
@@ -47,7 +49,23 @@ func NewMetrics() *Metrics {
 			Help: "Redis keys of a wrong type that were replaced."}),
 		panics: f.NewCounter(prometheus.CounterOpts{Name: "stormproof_panics_total",
 			Help: "Panics of handlers that were recovered."}),
+		reloads: f.NewCounterVec(prometheus.CounterOpts{Name: "stormproof_config_reloads_total",
+			Help: "Changes of the configuration file by result: accepted or refused."}, []string{"result"}),
+		reloaded: f.NewGauge(prometheus.GaugeOpts{Name: "stormproof_config_last_reload_successful",
+			Help: "1 unless the newest change of the configuration file was refused."}),
 	}
+	m.reloaded.Set(1)
+	return m
+}
+
+// Reloaded counts a change of the configuration.
+func (m *Metrics) Reloaded(err error) {
+	result, good := "accepted", 1.0
+	if err != nil {
+		result, good = "refused", 0
+	}
+	m.reloads.WithLabelValues(result).Inc()
+	m.reloaded.Set(good)
 }
 
 // Corrupt counts replaced keys.

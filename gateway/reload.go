@@ -1,0 +1,90 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/stormproof/stormproof/gateway/alert"
+	"github.com/stormproof/stormproof/gateway/config"
+	"github.com/stormproof/stormproof/gateway/intake"
+	"github.com/stormproof/stormproof/gateway/policy"
+	"github.com/stormproof/stormproof/gateway/remediation"
+	"github.com/stormproof/stormproof/gateway/window"
+)
+
+// process is the intake of the configuration in force. A batch that has begun ends by the
+// rules that it began with.
+type process struct{ now atomic.Pointer[intake.Intake] }
+
+// Process implements server.Processor.
+func (p *process) Process(ctx context.Context, alerts []alert.Alert) ([]intake.Verdict, error) {
+	return p.now.Load().Process(ctx, alerts)
+}
+
+// decideBy makes the rules of a configuration those of the batches to come.
+func (g *Gateway) decideBy(c config.Config) error {
+	rules, err := policy.Compile(c.Policy)
+	if err != nil {
+		return fmt.Errorf("compiling the policy: %w", err)
+	}
+	writer := remediation.NewWriter(remediation.Options{Client: g.kubernetes, Caller: g.caller, Clock: g.options.Clock,
+		Window: c.Dedup.Window, HoldWhileActive: c.Dedup.HoldWhileActive, Fallback: c.Kubernetes.FallbackNamespace,
+		LastSeen: func(uid string) time.Time { return g.counters.Known(uid).LastSeen }})
+	g.process.now.Store(&intake.Intake{Config: c, Policy: rules, Writer: writer, Counters: g.counters, Pages: g.pages,
+		Windows: window.New(g.redis, c.Redis.Prefix, c.Dedup.Window, g.options.Clock, g.metrics.Corrupt)})
+	return nil
+}
+
+// follow takes over changes of the configuration file until ctx ends.
+func (g *Gateway) follow(ctx context.Context) {
+	file := g.options.ConfigFile
+	err := config.Watch(ctx, file, g.options.Again, func(content []byte, err error) {
+		var c config.Config
+		if err == nil {
+			c, err = config.Decode(content, file)
+		}
+		if err == nil {
+			err = g.reload(ctx, c)
+		}
+		if g.refused = err != nil; g.refused {
+			g.metrics.Reloaded(err)
+			g.log.ErrorContext(ctx, "configuration refused, the old one stays in force", "file", file, "error", err)
+		}
+	})
+	if err != nil {
+		g.log.ErrorContext(ctx, "changes of the configuration will not be seen", "file", file, "error", err)
+	}
+}
+
+// reload takes over a valid configuration, whole or not at all. One that says what is in
+// force already is no change, unless it takes a refused one back.
+func (g *Gateway) reload(ctx context.Context, c config.Config) error {
+	changed := config.Changed(g.config, c)
+	if len(changed) == 0 && !g.refused {
+		return nil
+	}
+	var errs []error
+	for _, key := range changed {
+		if config.NeedsRestart(key) {
+			errs = append(errs, fmt.Errorf("%s is read at the start only: restart the gateway, or take the change back", key))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	if err := g.decideBy(c); err != nil {
+		return err
+	}
+	g.server.SetLimits(c.Limits)
+	// Told before the level changes, which might swallow it.
+	g.log.InfoContext(ctx, "configuration reloaded", "file", g.options.ConfigFile, "changed", changed)
+	g.metrics.Reloaded(nil)
+	if g.options.Level != nil {
+		g.options.Level.Set(c.Log.Slog())
+	}
+	g.config = c
+	return nil
+}
