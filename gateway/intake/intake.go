@@ -38,6 +38,11 @@ const (
 	Refused = "refused"
 )
 
+// Verdicts lists them all.
+func Verdicts() []string {
+	return []string{Created, Duplicate, Member, Resolved, Ignored, Invalid, Refused}
+}
+
 // Verdict is what became of one alert.
 type Verdict struct {
 	// Index in the batch, from 0.

@@ -5,6 +5,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/stormproof/stormproof/gateway/alert"
+	"github.com/stormproof/stormproof/gateway/intake"
 )
 
 // Metrics are the gateway's own. No label holds anything that a sender chooses, so their
@@ -55,6 +58,16 @@ func NewMetrics() *Metrics {
 			Help: "1 unless the newest change of the configuration file was refused."}),
 	}
 	m.reloaded.Set(1)
+	// A counter that is not there yet cannot be compared with one that is.
+	for _, result := range []string{"accepted", "refused"} {
+		m.reloads.WithLabelValues(result)
+	}
+	for _, verdict := range intake.Verdicts() {
+		m.alerts.WithLabelValues(verdict)
+	}
+	for _, source := range alert.Sources() {
+		m.received.WithLabelValues(source.Name())
+	}
 	return m
 }
 

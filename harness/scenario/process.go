@@ -77,6 +77,8 @@ func (l *linter) replicas() {
 			n, field = v.Terminate.Replica, "terminate"
 		case v.Restart != nil:
 			n, field = v.Restart.Replica, "restart"
+		case v.Reload != nil:
+			n, field = v.Reload.Replica, "reload"
 		case v.Send != nil:
 			n, field = v.Send.Replica, "send"
 		case v.Load != nil:
@@ -88,6 +90,9 @@ func (l *linter) replicas() {
 			l.add(v.path+"."+field+".replica", fmt.Sprintf("there is no replica %d, only %d", n, have), fmt.Sprintf("write needs: {replicas: %d}", n))
 		}
 		l.dies(v.path+"."+field, v.needsProgram())
+		if way := l.scenario.Needs.System; v.Reload != nil && (l.scenario.System != nil || way == Binary || way == Cluster) {
+			l.add(v.path+".reload", "only the gateway inside of the harness can be given another configuration while it runs", "use restart: {gateway: ...}, or write needs: {system: process}")
+		}
 	}
 }
 

@@ -19,6 +19,7 @@ var definitionDocs = map[string]string{
 	"Phase":             "Move RemediationRequests to another phase, as a remediator would.",
 	"RedisCommand":      "Do something to the scenario's Redis, past the fault proxy. What reaches the whole server needs: {redis: own}.",
 	"Restart":           "Stop gateways in an orderly way and start new ones; what is dead is only started.",
+	"Reload":            "Edit the configuration file of gateways that go on running. Wait for what the gateway says of it.",
 	"Crash":             "Let a replica kill itself when it next reaches a named step of its own pipeline: a fault with a receipt. It needs: {system: binary}.",
 	"Replica":           "Picks one replica.",
 	"Use":               "Put the steps of a fragment here.",

@@ -37,6 +37,8 @@ func (s *Step) Name() string {
 		return "redis " + s.Redis.What()
 	case s.Restart != nil:
 		return "restart"
+	case s.Reload != nil:
+		return "reload"
 	case s.Crash != nil:
 		return "crash " + s.Crash.Name() + " at " + s.Crash.At
 	case s.Kill != nil:

@@ -125,6 +125,7 @@ type Step struct {
 	Apply        *string       `yaml:"apply,omitempty" json:"apply,omitempty" jsonschema_description:"Create what a Kubernetes manifest says, as a user would."`
 	Redis        *RedisCommand `yaml:"redis,omitempty" json:"redis,omitempty"`
 	Restart      *Restart      `yaml:"restart,omitempty" json:"restart,omitempty"`
+	Reload       *Reload       `yaml:"reload,omitempty" json:"reload,omitempty"`
 	Crash        *Crash        `yaml:"crash,omitempty" json:"crash,omitempty"`
 	Kill         *Replica      `yaml:"kill,omitempty" json:"kill,omitempty" jsonschema_description:"SIGKILL for a replica; restart starts it again. It needs: {system: binary} or {system: cluster}."`
 	Terminate    *Replica      `yaml:"terminate,omitempty" json:"terminate,omitempty" jsonschema_description:"Stop a replica in an orderly way (SIGTERM) and wait until it is gone."`
@@ -270,6 +271,12 @@ type RedisCommand struct {
 type Restart struct {
 	Replica int            `yaml:"replica,omitempty" json:"replica,omitempty" jsonschema:"minimum=1,maximum=3" jsonschema_description:"This replica only. Default: all."`
 	Gateway map[string]any `yaml:"gateway,omitempty" json:"gateway,omitempty" jsonschema_description:"Configuration from now on; default: as before."`
+}
+
+// Reload writes another configuration for gateways that go on running.
+type Reload struct {
+	Replica int            `yaml:"replica,omitempty" json:"replica,omitempty" jsonschema:"minimum=1,maximum=3" jsonschema_description:"This replica only. Default: all."`
+	Gateway map[string]any `yaml:"gateway" json:"gateway" jsonschema_description:"The whole block of overrides from now on; it may be wrong on purpose."`
 }
 
 // Alertmanager drives a real Alertmanager that has the gateway as its webhook.

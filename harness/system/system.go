@@ -1,6 +1,6 @@
 // Package system says how the harness sees the service under test: something that is
 // started with a Spec, answers at URLs, and is stopped. What else it can do is an interface
-// of its own: Advancer, Killer, Crasher, Logger.
+// of its own: Advancer, Reloader, Killer, Crasher, Logger.
 //
 // Adapters, one file each:
 //
@@ -73,6 +73,12 @@ type Instance interface {
 type Advancer interface {
 	// Advance sets the clock to offset ahead of the wall clock, whatever it showed before.
 	Advance(ctx context.Context, offset time.Duration) error
+}
+
+// Reloader is an Instance whose configuration can be edited while it runs.
+type Reloader interface {
+	// Reload writes overrides as Spec.Config has them, right or wrong; it waits for nothing.
+	Reload(ctx context.Context, config map[string]any) error
 }
 
 // Killer is an Instance that can be ended as by a crash of its machine.

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -75,32 +77,40 @@ type inProcess struct {
 	cancel context.CancelFunc
 	done   chan error
 	log    *os.File
+	file   string
+	places map[string]map[string]any
 }
 
 func startGateway(ctx context.Context, spec system.Spec) (system.Instance, error) {
-	c, err := gatewayConfig(spec.Config)
-	if err != nil {
-		return nil, err
-	}
 	if err := onlyPlainRedis(spec); err != nil {
 		return nil, err
 	}
-	// Held open until the gateway ends. After a restart it has other ports, which only the
-	// balancer and the harness need to know.
-	c.Listen.Public, c.Listen.Admin = "127.0.0.1:0", "127.0.0.1:0"
-	c.Redis.Addr, c.Redis.Prefix, c.Redis.ClientName = spec.RedisAddr, spec.RedisPrefix, spec.Name
-	if spec.RedisPassword != "" {
-		c.Redis.Password = spec.RedisPassword
+	// Ports are held open until the gateway ends. After a restart it has other ones, which
+	// only the balancer and the harness need to know.
+	places := map[string]map[string]any{
+		"listen":     {"public": "127.0.0.1:0", "admin": "127.0.0.1:0"},
+		"redis":      {"addr": spec.RedisAddr, "prefix": spec.RedisPrefix, "clientName": spec.Name},
+		"kubernetes": {"namespace": spec.Namespace},
 	}
-	c.Kubernetes.Namespace = spec.Namespace
+	if spec.RedisPassword != "" {
+		places["redis"]["password"] = spec.RedisPassword
+	}
+	file := filepath.Join(spec.Dir, "gateway.yaml")
+	if err := writeConfig(file, spec.Config, places); err != nil {
+		return nil, err
+	}
+	c, err := config.Load(file)
+	if err != nil {
+		return nil, err
+	}
 	log, err := os.OpenFile(spec.LogFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("opening the gateway's log: %w", err)
 	}
-	g := &inProcess{clock: &clock.Shifted{}, done: make(chan error, 1), log: log}
+	g := &inProcess{clock: &clock.Shifted{}, done: make(chan error, 1), log: log, file: file, places: places}
 	g.clock.Set(spec.Offset)
 	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	g.Gateway, err = gateway.New(gateway.Options{Config: c, RESTConfig: spec.Kubernetes, Clock: g.clock, Logger: logger})
+	g.Gateway, err = gateway.New(gateway.Options{Config: c, ConfigFile: file, RESTConfig: spec.Kubernetes, Clock: g.clock, Logger: logger})
 	if err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
@@ -122,6 +132,13 @@ var _ system.Advancer = (*inProcess)(nil)
 func (g *inProcess) Advance(_ context.Context, offset time.Duration) error {
 	g.clock.Set(offset)
 	return nil
+}
+
+var _ system.Reloader = (*inProcess)(nil)
+
+// Reload edits the gateway's configuration file.
+func (g *inProcess) Reload(_ context.Context, overrides map[string]any) error {
+	return writeConfig(g.file, overrides, g.places)
 }
 
 // Stop ends the gateway and waits for it.
@@ -197,25 +214,26 @@ func gatewayFile(spec system.Spec) ([]byte, error) {
 	if err := onlyPlainRedis(spec); err != nil {
 		return nil, err
 	}
-	doc := map[string]any{}
-	for k, v := range spec.Config {
-		doc[k] = v
-	}
-	for section, values := range map[string]map[string]any{
+	return placedConfig(spec.Config, map[string]map[string]any{
 		"listen":     {"public": "{{listen}}", "admin": "{{admin}}"},
 		"redis":      {"addr": "{{redis}}", "password": "{{redisPassword}}", "prefix": "{{redisPrefix}}", "clientName": spec.Name},
 		"kubernetes": {"namespace": "{{ns}}"},
 		"log":        {"level": "debug"},
-	} {
+	})
+}
+
+// placedConfig is a scenario's overrides with the places of its world laid over them.
+func placedConfig(overrides map[string]any, places map[string]map[string]any) ([]byte, error) {
+	doc := maps.Clone(overrides)
+	if doc == nil {
+		doc = map[string]any{}
+	}
+	for section, values := range places {
 		merged := map[string]any{}
 		if given, ok := doc[section].(map[string]any); ok {
-			for k, v := range given {
-				merged[k] = v
-			}
+			maps.Copy(merged, given)
 		}
-		for k, v := range values {
-			merged[k] = v
-		}
+		maps.Copy(merged, values)
 		doc[section] = merged
 	}
 	b, err := yaml.Marshal(doc)
@@ -223,4 +241,20 @@ func gatewayFile(spec system.Spec) ([]byte, error) {
 		return nil, fmt.Errorf("encoding the gateway's configuration: %w", err)
 	}
 	return b, nil
+}
+
+// writeConfig replaces the file at once, as a ConfigMap is.
+func writeConfig(file string, overrides map[string]any, places map[string]map[string]any) error {
+	b, err := placedConfig(overrides, places)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file+".new", b, 0o600))
+	if err == nil {
+		err = os.Rename(file+".new", file)
+	}
+	if err != nil {
+		return fmt.Errorf("writing the gateway's configuration: %w", err)
+	}
+	return nil
 }

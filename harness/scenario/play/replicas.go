@@ -299,6 +299,32 @@ func (w *world) restart(ctx context.Context, s *scenario.Restart) error {
 	return w.act("restarted", "", "", "gateway")
 }
 
+// reload edits the configuration of replicas that go on running.
+func (w *world) reload(ctx context.Context, s *scenario.Reload) error {
+	if err := w.act("reload", "", "", "gateway"); err != nil {
+		return err
+	}
+	list := w.replicas.all()
+	if s.Replica > 0 {
+		r, err := w.replicas.one(s.Replica)
+		if err != nil {
+			return err
+		}
+		list = []*replica{r}
+	}
+	for _, r := range list {
+		reloader, ok := r.running().(system.Reloader)
+		if !ok {
+			return fmt.Errorf("replica %d is down, or cannot be given another configuration while it runs: use restart: {gateway: ...}", r.spec.Replica)
+		}
+		r.spec.Config = s.Gateway
+		if err := reloader.Reload(ctx, s.Gateway); err != nil {
+			return fmt.Errorf("reloading replica %d: %w", r.spec.Replica, err)
+		}
+	}
+	return nil
+}
+
 // crash arms a crash point.
 func (w *world) crash(s *scenario.Crash) error {
 	r, err := w.replicas.one(max(1, s.Replica))

@@ -60,6 +60,8 @@ func (w *world) do(ctx context.Context, s *scenario.Step) (err error) {
 		return w.redisCommand(ctx, s.Redis)
 	case s.Restart != nil:
 		return w.restart(ctx, s.Restart)
+	case s.Reload != nil:
+		return w.reload(ctx, s.Reload)
 	case s.Crash != nil:
 		return w.crash(s.Crash)
 	case s.Kill != nil:
