@@ -63,7 +63,7 @@ for i, item in ipairs(call.items) do
   if out.counted and out.d[i].k ~= 'ignored' then
     out.c[i] = count(KEYS[3 + i], item, false)
   else
-    out.c[i] = {occ = 0, del = 0, last = 0, res = 0, new = 0, sm = 0, so = 0, sd = 0}
+    out.c[i] = {occ = 0, del = 0, last = '0', res = '0', new = '0', sm = 0, so = 0, sd = 0}
   end
 end
 out.corrupt = corrupt

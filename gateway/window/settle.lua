@@ -10,7 +10,8 @@ for i, item in ipairs(call.items) do
       'ns', item.ns, 'storm', item.storm, 'occ', int(item.occ), 'del', int(item.del), 'last', int(now),
       'new', int(item.new))
     for _, e in ipairs(item.e) do
-      if e <= item.new then redis.call('HSET', key, 'e:' .. int(e), '1') end
+      -- 0 is no time: a firing from before 1970 is counted as well.
+      if item.new ~= 0 and e <= item.new then redis.call('HSET', key, 'e:' .. int(e), '1') end
     end
   end
   out.c[i] = count(key, item, fresh and item.storm ~= '')

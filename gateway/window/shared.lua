@@ -66,7 +66,8 @@ local function count(key, item, newMember)
   if item.res > num(redis.call('HGET', key, 'res')) then redis.call('HSET', key, 'res', int(item.res)) end
   keep(key)
   local h = load(key)
-  local c = {occ = h.occ, del = h.del, last = h.last, res = h.res, new = h.new, sm = 0, so = 0, sd = 0}
+  -- Times go as text: cjson keeps 14 digits of a number, and the year 9999 has 15.
+  local c = {occ = h.occ, del = h.del, last = int(h.last), res = int(h.res), new = int(h.new), sm = 0, so = 0, sd = 0}
   if inStorm then
     if newMember then redis.call('HINCRBY', sums, 'members', 1) end
     keep(sums)

@@ -80,9 +80,9 @@ type Counts struct {
 	Deliveries  int64 `json:"del"`
 	// LastSeen, ResolvedAt and Newest (the newest startsAt counted) in milliseconds since
 	// 1970; 0 for never.
-	LastSeen         int64 `json:"last"`
-	ResolvedAt       int64 `json:"res"`
-	Newest           int64 `json:"new"`
+	LastSeen         int64 `json:"last,string"`
+	ResolvedAt       int64 `json:"res,string"`
+	Newest           int64 `json:"new,string"`
 	StormMembers     int64 `json:"sm"`
 	StormOccurrences int64 `json:"so"`
 	StormDeliveries  int64 `json:"sd"`

@@ -291,3 +291,25 @@ func TestConcurrentAlertsOfOneGroupNeverTakeMoreSlotsThanThereAre(t *testing.T) 
 	wg.Wait()
 	want(t, [2]int{opened, len(storms)}, [2]int{group.Threshold - 1, 1})
 }
+
+func TestAFiringFromBefore1970IsCounted(t *testing.T) {
+	b := newBench(t)
+	b.decide(firing(1, -5000))
+	want(t, counters(b.settle("r", own(firing(1, -5000)))[0]), [2]int64{1, 1})
+}
+
+// TestTimesOfFifteenDigitsKeepThemAll: no calendar that a sender shows may stop an alert.
+func TestTimesOfFifteenDigitsKeepThemAll(t *testing.T) {
+	const last = 253402300799999 // the end of the year 9999
+	b := newBench(t)
+	b.decide(firing(1, last-1))
+	item := own(firing(1, last-1))
+	item.ResolvedAt = time.UnixMilli(last)
+	want(t, b.settle("r", item)[0].Newest, int64(last-1))
+	b.n++
+	_, c, err := b.Decide(context.Background(), group, "again", "", []Item{firing(1, last-1, last)}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, []int64{c[0].Newest, c[0].ResolvedAt, c[0].Occurrences}, []int64{last, last, 2})
+}
