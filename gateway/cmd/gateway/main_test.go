@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -30,6 +32,8 @@ func build(t *testing.T, flags ...string) string {
 type running struct {
 	cmd           *exec.Cmd
 	public, admin string
+	// config is its configuration file.
+	config string
 }
 
 func start(t *testing.T, program, crashDir string) *running {
@@ -45,7 +49,7 @@ func start(t *testing.T, program, crashDir string) *running {
 			t.Fatal(err)
 		}
 	}
-	g := &running{cmd: exec.Command(program, "-config", config, "-kubeconfig", kubeconfig)}
+	g := &running{config: config, cmd: exec.Command(program, "-config", config, "-kubeconfig", kubeconfig)}
 	g.cmd.Env = append(os.Environ(), "STORMPROOF_CRASH_DIR="+crashDir)
 	out, err := g.cmd.StdoutPipe()
 	if err != nil {
@@ -109,6 +113,40 @@ func TestAnOrdinaryBuildHasNeitherCrashPointsNorATestingClock(t *testing.T) {
 	}
 	if _, err := os.Stat(armed); err != nil {
 		t.Errorf("the armed point was touched: %v", err)
+	}
+	if err := os.WriteFile(g.config, []byte("dedup: {windw: 1m}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g.refuses(t, 1)
+	if err := g.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	g.refuses(t, 2)
+}
+
+// refuses waits until the gateway has refused its configuration this often.
+func (g *running) refuses(t *testing.T, times int) {
+	t.Helper()
+	want := fmt.Sprintf("\nstormproof_config_reloads_total{result=\"refused\"} %d\n", times)
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for deadline := time.After(20 * time.Second); ; {
+		res, err := http.Get(g.admin + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(res.Body)
+		if err := errors.Join(err, res.Body.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(b, []byte(want)) {
+			return
+		}
+		select {
+		case <-look.C:
+		case <-deadline:
+			t.Fatalf("the metrics never said %q; they said:\n%s", want, b)
+		}
 	}
 }
 
