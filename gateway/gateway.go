@@ -97,7 +97,7 @@ func New(o Options) (*Gateway, error) {
 		return nil, err
 	}
 	g.server = server.New(o.Config.Limits, &g.process, g.checks(kubernetes, o.Config.Kubernetes.Namespace), metrics, o.Logger)
-	g.server.Testing = o.Testing
+	g.server.Testing, g.server.Trusted = o.Testing, o.Config.Listen.Trusted()
 	if err := g.listen(); err != nil {
 		return nil, errors.Join(err, g.redis.Close())
 	}

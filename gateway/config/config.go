@@ -33,6 +33,8 @@ type Listen struct {
 	Admin string `yaml:"admin"`
 	// Grace bounds how long requests in flight are waited for at a stop.
 	Grace time.Duration `yaml:"grace"`
+	// TrustedProxies are the networks, such as 10.0.0.0/8, whose X-Forwarded-For is believed.
+	TrustedProxies []string `yaml:"trustedProxies"`
 }
 
 // Kubernetes says where objects go and how patient calls are.
@@ -130,7 +132,7 @@ type Log struct {
 // Defaults is the configuration of an empty file.
 func Defaults() Config {
 	return Config{
-		Listen: Listen{Public: ":8080", Admin: ":9090", Grace: 20 * time.Second},
+		Listen: Listen{Public: ":8080", Admin: ":9090", Grace: 20 * time.Second, TrustedProxies: []string{}},
 		Kubernetes: Kubernetes{
 			Namespace: "default", Timeout: 4 * time.Second, QPS: 200, Burst: 400,
 			FlushInterval: time.Second,

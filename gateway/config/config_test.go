@@ -74,6 +74,7 @@ func TestDecodeSaysWhatIsWrongAndWhere(t *testing.T) {
 		"a fallback namespace that cannot exist": {"kubernetes: {fallbackNamespace: '-'}\n", []string{"kubernetes.fallbackNamespace"}},
 		"no queries per second":                  {"kubernetes: {qps: 0}\n", []string{"kubernetes.qps"}},
 		"an address without a port":              {"listen: {public: localhost}\n", []string{"listen.public"}},
+		"a trusted proxy that is no network":     {"listen: {trustedProxies: [10.0.0.0/8, 10.0.0.1]}\n", []string{"gateway.yaml:1:39: listen.trustedProxies[1]", "10.1.2.3/32"}},
 		"a log level that does not exist":        {"log: {level: loud}\n", []string{"log.level"}},
 		"a policy that cannot decide":            {"policy: {table: []}\n", []string{"gateway.yaml:1:17: policy.table"}},
 		"two problems at once":                   {"dedup:\n  window: 0s\nlog:\n  level: loud\n", []string{"gateway.yaml:2:11: dedup.window", "gateway.yaml:4:10: log.level"}},

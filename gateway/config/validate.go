@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -30,7 +31,24 @@ func (c Config) Validate() error {
 }
 
 func (l Listen) validate() error {
-	return errors.Join(address("listen.public", l.Public), address("listen.admin", l.Admin), positive("listen.grace", l.Grace))
+	errs := []error{address("listen.public", l.Public), address("listen.admin", l.Admin), positive("listen.grace", l.Grace)}
+	for i, text := range l.TrustedProxies {
+		if _, err := netip.ParsePrefix(text); err != nil {
+			errs = append(errs, wrong(fmt.Sprintf("listen.trustedProxies[%d]", i), "%q is no network: write for example 10.0.0.0/8, or 10.1.2.3/32 for one address", text))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Trusted are the networks of TrustedProxies.
+func (l Listen) Trusted() []netip.Prefix {
+	var out []netip.Prefix
+	for _, text := range l.TrustedProxies {
+		if p, err := netip.ParsePrefix(text); err == nil { // Validate tells of the error
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 func (k Kubernetes) validate() error {

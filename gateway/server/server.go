@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"strconv"
 	"sync/atomic"
@@ -23,6 +24,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/stormproof/stormproof/gateway/alert"
+	"github.com/stormproof/stormproof/gateway/auth"
 	"github.com/stormproof/stormproof/gateway/config"
 	"github.com/stormproof/stormproof/gateway/intake"
 	"github.com/stormproof/stormproof/gateway/remediation"
@@ -50,6 +52,8 @@ type Server struct {
 	stopping atomic.Bool
 	// Testing, if not nil, answers below /testing/ on the private listener. Set it before Admin.
 	Testing http.Handler
+	// Trusted are the proxies whose X-Forwarded-For is believed. Set it before Public.
+	Trusted []netip.Prefix
 }
 
 // New returns a server.
@@ -144,6 +148,7 @@ func (s *Server) admit(next http.Handler) http.Handler {
 func (s *Server) observe(next *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begin := time.Now()
+		r = auth.Receive(r, s.Trusted)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")
 		_, route := next.Handler(r)
@@ -154,7 +159,7 @@ func (s *Server) observe(next *http.ServeMux) http.Handler {
 			}
 			s.metrics.requests.WithLabelValues(route, strconv.Itoa(out.status)).Inc()
 			s.metrics.duration.WithLabelValues(route).Observe(time.Since(begin).Seconds())
-			s.log.InfoContext(r.Context(), "request", "route", route, "status", out.status, "ms", time.Since(begin).Milliseconds())
+			s.log.InfoContext(r.Context(), "request", "route", route, "source", auth.Source(r.Context()), "status", out.status, "ms", time.Since(begin).Milliseconds())
 		}()
 		next.ServeHTTP(out, r)
 	})
