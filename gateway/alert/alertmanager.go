@@ -20,12 +20,12 @@ func (Alertmanager) Name() string { return "alertmanager" }
 // webhook is Alertmanager's payload, version 4. Alerts stay raw so that each is decoded
 // alone, and common labels so that a wrong type there is reported as a field.
 type webhook struct {
-	Version           json.RawMessage   `json:"version"`
-	CommonLabels      json.RawMessage   `json:"commonLabels"`
-	CommonAnnotations json.RawMessage   `json:"commonAnnotations"`
+	Version           json.RawMessage   `json:"version,omitempty"`
+	CommonLabels      json.RawMessage   `json:"commonLabels,omitempty"`
+	CommonAnnotations json.RawMessage   `json:"commonAnnotations,omitempty"`
 	Alerts            []json.RawMessage `json:"alerts"`
 	// TruncatedAlerts is how many Alertmanager left out because of its max_alerts.
-	TruncatedAlerts int `json:"truncatedAlerts"`
+	TruncatedAlerts int `json:"truncatedAlerts,omitempty"`
 }
 
 // Parse implements Source.
@@ -51,7 +51,7 @@ func (Alertmanager) Parse(body []byte, limits Limits) (Batch, error) {
 	if err != nil {
 		return Batch{}, err
 	}
-	out := Batch{Truncated: w.TruncatedAlerts}
+	out := Batch{Truncated: w.TruncatedAlerts, Alone: w.alone}
 	for i, raw := range w.Alerts {
 		a, bad := parseOne(raw, labels, annotations, limits)
 		if bad != nil {
@@ -63,6 +63,13 @@ func (Alertmanager) Parse(body []byte, limits Limits) (Batch, error) {
 		out.Alerts = append(out.Alerts, a)
 	}
 	return out, nil
+}
+
+// alone is the payload with one alert only.
+func (w webhook) alone(index int) json.RawMessage {
+	w.Alerts, w.TruncatedAlerts = w.Alerts[index:index+1], 0
+	b, _ := json.Marshal(w) // it was JSON before
+	return b
 }
 
 // check refuses a payload with too many alerts.

@@ -36,7 +36,7 @@ func (KubernetesEvent) Parse(body []byte, limits Limits) (Batch, error) {
 	if err := limits.check("items", len(items)); err != nil {
 		return Batch{}, err
 	}
-	var out Batch
+	out := Batch{Alone: func(index int) json.RawMessage { return eventList(items[index], version) }}
 	for i, raw := range items {
 		e, bad := readEvent(raw, version)
 		if bad == nil && e.kind == corev1.EventTypeNormal {
@@ -84,6 +84,19 @@ func eventItems(body []byte) (items []json.RawMessage, version string, err error
 		return object.Items, "", nil
 	}
 	return nil, "", &FieldError{Field: "kind", Detail: fmt.Sprintf("is %q; this endpoint takes an Event, an EventList or a List of Events, or an array", clip(object.Kind))}
+}
+
+// eventList is a payload of one item, which may lack an apiVersion of its own.
+func eventList(item json.RawMessage, version string) json.RawMessage {
+	list := struct {
+		metav1.TypeMeta
+		Items []json.RawMessage `json:"items"`
+	}{metav1.TypeMeta{APIVersion: version, Kind: "List"}, []json.RawMessage{item}}
+	if version != "" {
+		list.Kind = "EventList"
+	}
+	b, _ := json.Marshal(list) // it was JSON before
+	return b
 }
 
 // event is what both API versions say, each in words of its own; fields names the ones that

@@ -1,5 +1,7 @@
 package alert
 
+import "encoding/json"
+
 // Source reads what one kind of sender posts. To add a source, write it in a file of its
 // own and name it in Sources: the server gives it a route, and a test asks for its page in
 // the OpenAPI document.
@@ -38,6 +40,9 @@ type Batch struct {
 	Skipped []int
 	// Truncated is how many alerts the sender says that it left out.
 	Truncated int
+	// Alone makes a payload that holds only the element at an index, as the source takes it;
+	// nil where the source cannot.
+	Alone func(index int) json.RawMessage
 }
 
 // Len is how many alerts were received, valid or not.

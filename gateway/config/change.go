@@ -36,5 +36,9 @@ func NeedsRestart(key string) bool {
 	case "listen", "kubernetes", "redis":
 		return true
 	}
-	return key == "limits.inFlight" || key == "limits.requestTimeout"
+	switch key {
+	case "limits.inFlight", "limits.requestTimeout", "limits.parkedAlerts", "limits.parkedBytes":
+		return true
+	}
+	return false
 }

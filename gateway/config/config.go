@@ -121,6 +121,10 @@ type Limits struct {
 	Labels int `yaml:"labels"`
 	// InFlight is the number of requests at once; one more is answered 503.
 	InFlight int `yaml:"inFlight"`
+	// ParkedAlerts are the refused alerts that are kept to be looked at and sent again, and
+	// ParkedBytes what they may take together; 0 keeps none.
+	ParkedAlerts int   `yaml:"parkedAlerts"`
+	ParkedBytes  Bytes `yaml:"parkedBytes"`
 }
 
 // Log says how much is logged, as JSON lines.
@@ -153,6 +157,7 @@ func Defaults() Config {
 		}}},
 		Limits: Limits{
 			BodyBytes: 16 << 20, RequestTimeout: 8 * time.Second, Alerts: 10000, Labels: 128, InFlight: 1024,
+			ParkedAlerts: 1000, ParkedBytes: 8 << 20,
 		},
 		Policy: policy.Default(),
 		Log:    Log{Level: "info"},

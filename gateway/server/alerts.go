@@ -56,6 +56,7 @@ func (s *Server) take(source alert.Source) http.HandlerFunc {
 		defer books.close()
 		alerts := append(invalidBodies(batch.Invalid), skippedBodies(batch.Skipped)...)
 		if len(batch.Alerts) == 0 {
+			s.keep(r.Context(), source, batch, alerts)
 			s.answer(w, r, books, alerts)
 			return
 		}
@@ -67,7 +68,9 @@ func (s *Server) take(source alert.Source) http.HandlerFunc {
 			failed(err).write(w)
 			return
 		}
-		s.answer(w, r, books, append(alerts, bodies(verdicts)...))
+		alerts = append(alerts, bodies(verdicts)...)
+		s.keep(r.Context(), source, batch, alerts)
+		s.answer(w, r, books, alerts)
 	}
 }
 

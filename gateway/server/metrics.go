@@ -23,6 +23,8 @@ type Metrics struct {
 	kubernetes *prometheus.CounterVec
 	corrupt    prometheus.Counter
 	panics     prometheus.Counter
+	parked     prometheus.Gauge
+	left       prometheus.Counter
 	reloads    *prometheus.CounterVec
 	reloaded   prometheus.Gauge
 }
@@ -52,6 +54,10 @@ func NewMetrics() *Metrics {
 			Help: "Redis keys of a wrong type that were replaced."}),
 		panics: f.NewCounter(prometheus.CounterOpts{Name: "stormproof_panics_total",
 			Help: "Panics of handlers that were recovered."}),
+		parked: f.NewGauge(prometheus.GaugeOpts{Name: "stormproof_alerts_parked",
+			Help: "Refused alerts that can be seen at /parked."}),
+		left: f.NewCounter(prometheus.CounterOpts{Name: "stormproof_alerts_left_park_total",
+			Help: "Refused alerts that had to make room for newer ones."}),
 		reloads: f.NewCounterVec(prometheus.CounterOpts{Name: "stormproof_config_reloads_total",
 			Help: "Changes of the configuration file by result: accepted or refused."}, []string{"result"}),
 		reloaded: f.NewGauge(prometheus.GaugeOpts{Name: "stormproof_config_last_reload_successful",
@@ -80,6 +86,9 @@ func (m *Metrics) Reloaded(err error) {
 	m.reloads.WithLabelValues(result).Inc()
 	m.reloaded.Set(good)
 }
+
+func (m *Metrics) parkedNow(n int) { m.parked.Set(float64(n)) }
+func (m *Metrics) leftPark(n int)  { m.left.Add(float64(n)) }
 
 // Corrupt counts replaced keys.
 func (m *Metrics) Corrupt(n int) { m.corrupt.Add(float64(n)) }

@@ -27,6 +27,7 @@ import (
 	"github.com/stormproof/stormproof/gateway/auth"
 	"github.com/stormproof/stormproof/gateway/config"
 	"github.com/stormproof/stormproof/gateway/intake"
+	"github.com/stormproof/stormproof/gateway/park"
 	"github.com/stormproof/stormproof/gateway/remediation"
 )
 
@@ -50,6 +51,7 @@ type Server struct {
 	log      *slog.Logger
 	slots    chan struct{}
 	stopping atomic.Bool
+	parked   *park.Park
 	// Testing, if not nil, answers below /testing/ on the private listener. Set it before Admin.
 	Testing http.Handler
 	// Trusted are the proxies whose X-Forwarded-For is believed. Set it before Public.
@@ -58,7 +60,8 @@ type Server struct {
 
 // New returns a server.
 func New(limits config.Limits, p Processor, checks []Check, m *Metrics, log *slog.Logger) *Server {
-	s := &Server{process: p, checks: checks, metrics: m, log: log, slots: make(chan struct{}, limits.InFlight)}
+	s := &Server{process: p, checks: checks, metrics: m, log: log, slots: make(chan struct{}, limits.InFlight),
+		parked: park.New(limits.ParkedAlerts, int(limits.ParkedBytes), m.parkedNow, m.leftPark)}
 	s.SetLimits(limits)
 	return s
 }
@@ -104,6 +107,7 @@ func (s *Server) Admin() http.Handler {
 	}
 	mux.Handle("/healthz", s.only(http.MethodGet, http.HandlerFunc(alive)))
 	mux.Handle("/readyz", s.only(http.MethodGet, http.HandlerFunc(s.ready)))
+	s.parkable(mux)
 	mux.HandleFunc("/", nothing)
 	return s.observe(mux)
 }
