@@ -92,7 +92,7 @@ func New(o Options) (*Gateway, error) {
 	g := &Gateway{options: o, config: o.Config, log: o.Logger, kubernetes: kubernetes, transport: transport, caller: caller, metrics: metrics,
 		redis:    newRedis(o.Config.Redis),
 		counters: remediation.NewCounters(kubernetes, caller, o.Config.Kubernetes.FlushInterval, o.Logger),
-		pages:    remediation.NewPages(kubernetes, caller, o.Config.Limits.RequestTimeout)}
+		pages:    remediation.NewPages(kubernetes, caller, o.Config.Limits.RequestTimeout, o.Clock)}
 	if err := g.decideBy(o.Config); err != nil {
 		return nil, err
 	}

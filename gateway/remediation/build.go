@@ -42,7 +42,7 @@ func (i Incident) object(name string, incarnation int, now time.Time) *v1alpha1.
 				v1alpha1.LabelFingerprint: labelValue(i.Fingerprint),
 				v1alpha1.LabelGroup:       i.Group.Tag,
 			},
-			Annotations: map[string]string{v1alpha1.AnnotationOpenedAt: now.UTC().Format(time.RFC3339Nano),
+			Annotations: map[string]string{v1alpha1.AnnotationOpenedAt: stamp(now),
 				v1alpha1.AnnotationFingerprint: i.Rule},
 		},
 		Spec: v1alpha1.RemediationRequestSpec{
@@ -57,6 +57,22 @@ func (i Incident) object(name string, incarnation int, now time.Time) *v1alpha1.
 		rr.Spec.EndsAt = &ends
 	}
 	return rr
+}
+
+// stamp is a time as it stands in an annotation.
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+// stamped reads one, or tells what else is known where there is none that can be read.
+func stamped(text string, otherwise time.Time) time.Time {
+	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
+		return t
+	}
+	return otherwise
+}
+
+// openedAt is when an object's incident opened.
+func openedAt(rr *v1alpha1.RemediationRequest) time.Time {
+	return stamped(rr.Annotations[v1alpha1.AnnotationOpenedAt], rr.CreationTimestamp.Time)
 }
 
 // member is the incident's place in a storm's page.

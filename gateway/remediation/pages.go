@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
+	"github.com/stormproof/stormproof/gateway/clock"
 	"github.com/stormproof/stormproof/gateway/crash"
 )
 
@@ -26,14 +27,15 @@ type Pages struct {
 	caller Caller
 	// timeout bounds one group commit, whoever waits for it.
 	timeout time.Duration
+	clock   clock.Clock
 
 	mu    sync.Mutex
 	books map[string]*book
 }
 
 // NewPages returns an empty set of books.
-func NewPages(c client.Client, caller Caller, timeout time.Duration) *Pages {
-	return &Pages{client: c, caller: caller, timeout: timeout, books: map[string]*book{}}
+func NewPages(c client.Client, caller Caller, timeout time.Duration, now clock.Clock) *Pages {
+	return &Pages{client: c, caller: caller, timeout: timeout, clock: now, books: map[string]*book{}}
 }
 
 // mostBooks bounds how many storms are remembered; a forgotten one is read again.
@@ -50,6 +52,9 @@ type book struct {
 	uid    string
 	known  map[string]bool
 	last   *v1alpha1.StormPage
+	// number is the highest that is taken, be it by a page that a deleted storm of the same
+	// name left.
+	number int32
 }
 
 // Ensure returns the storm's object, and makes it where there is none.
@@ -210,6 +215,7 @@ func (p *Pages) write(ctx context.Context, b *book, storm *v1alpha1.RemediationR
 	room := v1alpha1.PageSize - len(page.Spec.Members)
 	missing = missing[:min(room, len(missing))]
 	page.Spec.Members = append(page.Spec.Members, missing...)
+	page.Annotations = map[string]string{v1alpha1.AnnotationJoinedAt: stamp(p.clock.Now())}
 	err = p.caller.Do(ctx, verb, "stormpages", func(ctx context.Context) error {
 		attempt := page.DeepCopy()
 		var err error
@@ -230,7 +236,7 @@ func (p *Pages) write(ctx context.Context, b *book, storm *v1alpha1.RemediationR
 		return false, classify(err, "adding members to the storm", storm.Namespace)
 	}
 	crash.Point(crash.PageWritten)
-	b.last = page
+	b.last, b.number = page, max(b.number, page.Spec.Number)
 	for _, m := range missing {
 		b.known[m.Fingerprint] = true
 	}
@@ -239,14 +245,10 @@ func (p *Pages) write(ctx context.Context, b *book, storm *v1alpha1.RemediationR
 
 // next is the page that grows.
 func (p *Pages) next(b *book, storm *v1alpha1.RemediationRequest) (page *v1alpha1.StormPage, verb string) {
-	number := int32(1)
-	if b.last != nil {
-		if len(b.last.Spec.Members) < v1alpha1.PageSize {
-			return b.last.DeepCopy(), "update"
-		}
-		number = b.last.Spec.Number + 1
+	if b.last != nil && len(b.last.Spec.Members) < v1alpha1.PageSize {
+		return b.last.DeepCopy(), "update"
 	}
-	yes := true
+	number, yes := b.number+1, true
 	return &v1alpha1.StormPage{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: PageName(storm.Name, number), Namespace: storm.Namespace,
@@ -267,9 +269,13 @@ func (p *Pages) load(ctx context.Context, b *book, storm *v1alpha1.RemediationRe
 	if err != nil {
 		return classify(err, "reading the storm's members", storm.Namespace)
 	}
-	b.known, b.last, b.loaded = map[string]bool{}, nil, true
+	b.known, b.last, b.number, b.loaded = map[string]bool{}, nil, 0, true
 	for i := range list.Items {
 		page := &list.Items[i]
+		b.number = max(b.number, page.Spec.Number)
+		if !ownedBy(page, storm) {
+			continue
+		}
 		for _, m := range page.Spec.Members {
 			b.known[m.Fingerprint] = true
 		}

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
+	"github.com/stormproof/stormproof/gateway/clock"
 )
 
 // writes lets a test hold each group commit open: a leader says which join it leads for, and
@@ -25,7 +26,7 @@ type writes struct {
 }
 
 func newWrites(t *testing.T) *writes {
-	return &writes{t: t, pages: NewPages(newFake(t, interceptor.Funcs{}), Caller{Timeout: time.Second}, time.Hour),
+	return &writes{t: t, pages: NewPages(newFake(t, interceptor.Funcs{}), Caller{Timeout: time.Second}, time.Hour, clock.Real{}),
 		began: make(chan string, 1), letGo: make(chan struct{}), ended: map[string]chan error{}}
 }
 

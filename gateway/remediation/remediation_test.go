@@ -208,7 +208,7 @@ func TestMembersShareWritesAndNeverStandTwice(t *testing.T) {
 		return c.Update(ctx, o, opts...)
 	}})
 	storm := Found{Object: existing("storm-x", func(r *v1alpha1.RemediationRequest) { r.UID = "storm" })}
-	pages := NewPages(c, Caller{Timeout: time.Second}, 10*time.Second)
+	pages := NewPages(c, Caller{Timeout: time.Second}, 10*time.Second, clock.Real{})
 	var wg sync.WaitGroup
 	for i := range 1200 {
 		wg.Go(func() {

@@ -75,10 +75,8 @@ func (w *Writer) Ensure(ctx context.Context, i Incident) (Found, error) {
 // newest finds the latest incarnation of a fingerprint by a live list.
 func (w *Writer) newest(ctx context.Context, i Incident) (*v1alpha1.RemediationRequest, error) {
 	var list v1alpha1.RemediationRequestList
-	err := w.o.Caller.Do(ctx, "list", resource, func(ctx context.Context) error {
-		return w.o.Client.List(ctx, &list, client.InNamespace(i.Namespace),
-			client.MatchingLabels{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy, v1alpha1.LabelFingerprint: labelValue(i.Fingerprint)})
-	})
+	err := w.list(ctx, &list, resource, client.InNamespace(i.Namespace),
+		client.MatchingLabels{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy, v1alpha1.LabelFingerprint: labelValue(i.Fingerprint)})
 	if err != nil {
 		return nil, classify(err, "looking for the incident's object", i.Namespace)
 	}
@@ -164,10 +162,7 @@ func (w *Writer) Open(rr *v1alpha1.RemediationRequest) bool {
 
 // lastSeen is the latest that is known: the status lags behind by up to a second.
 func (w *Writer) lastSeen(rr *v1alpha1.RemediationRequest) time.Time {
-	last := rr.CreationTimestamp.Time
-	if t, err := time.Parse(time.RFC3339Nano, rr.Annotations[v1alpha1.AnnotationOpenedAt]); err == nil {
-		last = t
-	}
+	last := openedAt(rr)
 	if rr.Status.LastSeen != nil && rr.Status.LastSeen.After(last) {
 		last = rr.Status.LastSeen.Time
 	}
@@ -185,6 +180,7 @@ func (w *Writer) EnsureStorm(ctx context.Context, opener Incident, id string, st
 	fingerprint := StormFingerprint(opener.Group.Key, id)
 	opener.Fingerprint = fingerprint
 	rr := opener.object(StormName(fingerprint), 1, w.o.Clock.Now())
+	storm.ID = id
 	rr.Spec.Storm = &storm
 	existing, err := w.Read(ctx, rr.Namespace, rr.Name)
 	if err != nil || existing != nil {

@@ -25,6 +25,9 @@ const (
 	LabelStorm = "remediation.stormproof.io/storm"
 	// AnnotationOpenedAt is when the incident opened by the gateway's clock, RFC 3339.
 	AnnotationOpenedAt = "remediation.stormproof.io/opened-at"
+	// AnnotationJoinedAt is on pages: when the page's newest member joined by the gateway's
+	// clock, RFC 3339.
+	AnnotationJoinedAt = "remediation.stormproof.io/joined-at"
 	// AnnotationOrigin is the namespace that an object in the fallback namespace was meant for.
 	AnnotationOrigin = "remediation.stormproof.io/origin-namespace"
 	// AnnotationFingerprint is the version of the rule that made the fingerprint.

@@ -42,6 +42,9 @@ type Target struct {
 
 // Storm describes the group of alerts that a storm RemediationRequest stands for.
 type Storm struct {
+	// ID tells the storms of one group apart; the object's name follows from both.
+	// +optional
+	ID string `json:"id,omitempty"`
 	// GroupKey is the readable key: rule name and label values.
 	GroupKey string `json:"groupKey"`
 	// GroupLabels are the labels that all members share by the rule's `by` list.
