@@ -31,7 +31,7 @@ func (Real) Offset() time.Duration { return 0 }
 // Shifted is the wall clock moved forward by hand. Its zero value shows the wall clock.
 // It may be used by many goroutines at once.
 type Shifted struct {
-	offset atomic.Int64
+	offset, skew atomic.Int64
 }
 
 // Advance moves the clock forward by d.
@@ -40,8 +40,14 @@ func (s *Shifted) Advance(d time.Duration) { s.offset.Add(int64(d)) }
 // Set moves the clock to d ahead of the wall clock, whatever it showed before.
 func (s *Shifted) Set(d time.Duration) { s.offset.Store(int64(d)) }
 
+// Skew puts the wall clock itself ahead by d: the error of one machine, which Offset does
+// not show.
+func (s *Shifted) Skew(d time.Duration) { s.skew.Store(int64(d)) }
+
 // Now is the wall clock plus all advances.
-func (s *Shifted) Now() time.Time { return time.Now().Add(s.Offset()) }
+func (s *Shifted) Now() time.Time {
+	return time.Now().Add(s.Offset() + time.Duration(s.skew.Load()))
+}
 
 // Offset is the sum of all advances.
 func (s *Shifted) Offset() time.Duration { return time.Duration(s.offset.Load()) }

@@ -39,3 +39,11 @@ func TestRealIsNeverAhead(t *testing.T) {
 		t.Errorf("Now is %s from the wall clock", d)
 	}
 }
+
+func TestASkewIsNoAdvance(t *testing.T) {
+	var c clock.Shifted
+	c.Skew(time.Hour)
+	if ahead := time.Until(c.Now()); ahead < 59*time.Minute || c.Offset() != 0 {
+		t.Errorf("Now is %s ahead and Offset %s, want 1h and 0", ahead, c.Offset())
+	}
+}

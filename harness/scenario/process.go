@@ -38,7 +38,7 @@ const (
 // is described.
 func (s *Scenario) RunAs(way string) {
 	for _, v := range s.Variants() {
-		if v.System == nil && v.Needs.System != Cluster && (way != Cluster || !v.crashes()) {
+		if v.System == nil && v.Needs.System != Cluster && (way != Cluster || !v.crashes()) && (way == Process || !v.inProcess()) {
 			v.Needs.System = way
 		}
 	}
@@ -48,6 +48,13 @@ func (s *Scenario) RunAs(way string) {
 func (s *Scenario) crashes() bool {
 	found := false
 	Walk(s.Steps, func(step *Step) { found = found || step.Crash != nil })
+	return found
+}
+
+// inProcess reports whether the gateway must run inside of the harness.
+func (s *Scenario) inProcess() bool {
+	found := s.Needs.Skew != 0
+	Walk(s.Steps, func(step *Step) { found = found || step.Reload != nil })
 	return found
 }
 
@@ -63,8 +70,23 @@ func (s *Step) needsProgram() string {
 	}
 }
 
+// skew checks that clocks can be set apart.
+func (l *linter) skew() {
+	n := l.scenario.Needs
+	switch {
+	case n.Skew == 0:
+	case n.Skew < 0:
+		l.add("needs.skew", "is negative", "write how far each replica is ahead of the one before")
+	case n.Replicas < 2:
+		l.add("needs.skew", "one replica has nobody to differ from", "write needs: {replicas: 2}")
+	case l.scenario.System != nil || n.System == Binary || n.System == Cluster:
+		l.add("needs.skew", "only the gateway inside of the harness can be given a wall clock of its own", "write needs: {system: process}")
+	}
+}
+
 // replicas checks that a replica that is named is there, and that one that dies can die alone.
 func (l *linter) replicas() {
+	l.skew()
 	for _, v := range l.steps {
 		var n int
 		var field string

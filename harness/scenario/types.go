@@ -96,13 +96,14 @@ func Walk(steps []Step, visit func(*Step)) {
 
 // Needs says what a scenario cannot do without.
 type Needs struct {
-	Redis       string `yaml:"redis,omitempty" json:"redis,omitempty" jsonschema:"enum=shared,enum=own" jsonschema_description:"own: a real Redis server for this scenario alone. Default shared: the run's server, under an own prefix."`
-	Topology    string `yaml:"topology,omitempty" json:"topology,omitempty" jsonschema:"enum=standalone,enum=sentinel,enum=cluster" jsonschema_description:"Servers of the scenario's own Redis: one; a master with two replicas and three sentinels; or a cluster of three masters, each with a replica. Needs redis: own. Default standalone."`
-	TLS         bool   `yaml:"tls,omitempty" json:"tls,omitempty" jsonschema_description:"The scenario's own Redis speaks TLS only, under an authority made for it. Needs redis: own."`
-	Password    bool   `yaml:"password,omitempty" json:"password,omitempty" jsonschema_description:"The scenario's own Redis demands a password. Needs redis: own."`
-	Controllers bool   `yaml:"controllers,omitempty" json:"controllers,omitempty" jsonschema_description:"The cluster's own controllers must run: deleted namespaces go, owned objects are collected, quotas count and refuse. In envtest, kube-controller-manager is started for the whole run."`
-	Namespaces  int    `yaml:"namespaces,omitempty" json:"namespaces,omitempty" jsonschema:"minimum=1,maximum=5" jsonschema_description:"How many namespaces: {{ns}}, {{ns2}}, ... Default 1."`
-	Replicas    int    `yaml:"replicas,omitempty" json:"replicas,omitempty" jsonschema:"minimum=1,maximum=3" jsonschema_description:"How many gateways share Redis and Kubernetes; requests go to them in turn. Default 1."`
+	Redis       string   `yaml:"redis,omitempty" json:"redis,omitempty" jsonschema:"enum=shared,enum=own" jsonschema_description:"own: a real Redis server for this scenario alone. Default shared: the run's server, under an own prefix."`
+	Topology    string   `yaml:"topology,omitempty" json:"topology,omitempty" jsonschema:"enum=standalone,enum=sentinel,enum=cluster" jsonschema_description:"Servers of the scenario's own Redis: one; a master with two replicas and three sentinels; or a cluster of three masters, each with a replica. Needs redis: own. Default standalone."`
+	TLS         bool     `yaml:"tls,omitempty" json:"tls,omitempty" jsonschema_description:"The scenario's own Redis speaks TLS only, under an authority made for it. Needs redis: own."`
+	Password    bool     `yaml:"password,omitempty" json:"password,omitempty" jsonschema_description:"The scenario's own Redis demands a password. Needs redis: own."`
+	Controllers bool     `yaml:"controllers,omitempty" json:"controllers,omitempty" jsonschema_description:"The cluster's own controllers must run: deleted namespaces go, owned objects are collected, quotas count and refuse. In envtest, kube-controller-manager is started for the whole run."`
+	Namespaces  int      `yaml:"namespaces,omitempty" json:"namespaces,omitempty" jsonschema:"minimum=1,maximum=5" jsonschema_description:"How many namespaces: {{ns}}, {{ns2}}, ... Default 1."`
+	Replicas    int      `yaml:"replicas,omitempty" json:"replicas,omitempty" jsonschema:"minimum=1,maximum=3" jsonschema_description:"How many gateways share Redis and Kubernetes; requests go to them in turn. Default 1."`
+	Skew        Duration `yaml:"skew,omitempty" json:"skew,omitempty" jsonschema_description:"How far the wall clock of each replica is ahead of the one before, as on machines whose clocks were set by hand. Needs replicas, and the gateway in process."`
 	// System chooses the adapter; see package system.
 	System string `yaml:"system,omitempty" json:"system,omitempty" jsonschema:"enum=process,enum=binary,enum=cluster" jsonschema_description:"How the gateway must run: process, inside the harness; binary, as a program of its own, which crash needs; or cluster, as Pods, which needs a Kind cluster. Kill needs one of the last two. Default: as the command line says."`
 	// RedisDown starts the gateway while its Redis refuses connections.

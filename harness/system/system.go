@@ -54,6 +54,8 @@ type Spec struct {
 	LogFile string
 	// Offset is how far the scenario's clock has already been advanced.
 	Offset time.Duration
+	// Skew is how far the instance's wall clock is ahead, beside Offset: its own error.
+	Skew time.Duration
 	// Values are further placeholders of Program, for example sink.hook.
 	Values map[string]string
 }
