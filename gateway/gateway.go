@@ -33,6 +33,7 @@ import (
 	"github.com/stormproof/stormproof/gateway/config"
 	"github.com/stormproof/stormproof/gateway/remediation"
 	"github.com/stormproof/stormproof/gateway/server"
+	"github.com/stormproof/stormproof/gateway/shadow"
 )
 
 // Options of a gateway.
@@ -93,11 +94,13 @@ func New(o Options) (*Gateway, error) {
 		redis:    newRedis(o.Config.Redis),
 		counters: remediation.NewCounters(kubernetes, caller, o.Config.Kubernetes.FlushInterval, o.Logger),
 		pages:    remediation.NewPages(kubernetes, caller, o.Config.Limits.RequestTimeout, o.Clock)}
+	g.process.shadow = shadow.New(metrics, o.Logger)
 	if err := g.decideBy(o.Config); err != nil {
 		return nil, err
 	}
 	g.server = server.New(o.Config.Limits, &g.process, g.checks(kubernetes, o.Config.Kubernetes.Namespace), metrics, o.Logger)
 	g.server.Testing, g.server.Trusted = o.Testing, o.Config.Listen.Trusted()
+	g.server.Shadow = g.process.shadow
 	if err := g.listen(); err != nil {
 		return nil, errors.Join(err, g.redis.Close())
 	}
@@ -190,6 +193,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	listeners.Go(func() { serve(admin, g.admin) })
 	countCtx, stopCounting := context.WithCancel(context.WithoutCancel(ctx))
 	background.Go(func() { g.counters.Run(countCtx) })
+	background.Go(func() { g.process.shadow.Run(countCtx) })
 	if g.options.ConfigFile != "" {
 		background.Go(func() { g.follow(countCtx) })
 	}

@@ -12,16 +12,24 @@ import (
 	"github.com/stormproof/stormproof/gateway/intake"
 	"github.com/stormproof/stormproof/gateway/policy"
 	"github.com/stormproof/stormproof/gateway/remediation"
+	"github.com/stormproof/stormproof/gateway/shadow"
 	"github.com/stormproof/stormproof/gateway/window"
 )
 
 // process is the intake of the configuration in force. A batch that has begun ends by the
 // rules that it began with.
-type process struct{ now atomic.Pointer[intake.Intake] }
+type process struct {
+	now    atomic.Pointer[intake.Intake]
+	shadow *shadow.Shadow
+}
 
 // Process implements server.Processor.
 func (p *process) Process(ctx context.Context, alerts []alert.Alert) ([]intake.Verdict, error) {
-	return p.now.Load().Process(ctx, alerts)
+	verdicts, err := p.now.Load().Process(ctx, alerts)
+	if err == nil {
+		p.shadow.Offer(alerts, verdicts)
+	}
+	return verdicts, err
 }
 
 // decideBy makes the rules of a configuration those of the batches to come.
@@ -35,7 +43,18 @@ func (g *Gateway) decideBy(c config.Config) error {
 		LastSeen: func(uid string) time.Time { return g.counters.Known(uid).LastSeen }})
 	g.process.now.Store(&intake.Intake{Config: c, Policy: rules, Writer: writer, Counters: g.counters, Pages: g.pages,
 		Windows: window.New(g.redis, c.Redis.Prefix, c.Dedup.Window, g.options.Clock, g.metrics.Corrupt)})
-	return nil
+	return g.tryShadow(c, rules)
+}
+
+// tryShadow tries the other rules that the configuration holds, if any, on keys of their own.
+func (g *Gateway) tryShadow(c config.Config, inForce *policy.Policy) error {
+	if c.Shadow == nil {
+		g.process.shadow.Rest()
+		return nil
+	}
+	other := c.With(*c.Shadow)
+	return g.process.shadow.Try(inForce, other,
+		window.New(g.redis, c.Redis.Prefix+"shadow:", other.Dedup.Window, g.options.Clock, nil))
 }
 
 // follow takes over changes of the configuration file until ctx ends.

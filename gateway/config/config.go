@@ -23,6 +23,22 @@ type Config struct {
 	Limits     Limits        `yaml:"limits"`
 	Policy     policy.Config `yaml:"policy"`
 	Log        Log           `yaml:"log"`
+	// Shadow, if given, is tried beside the rest: what would become of each alert is counted,
+	// nothing is made of it. What it leaves out is as above.
+	Shadow *Rules `yaml:"shadow,omitempty"`
+}
+
+// Rules are the part of a configuration that decides.
+type Rules struct {
+	Dedup  Dedup         `yaml:"dedup"`
+	Storm  Storm         `yaml:"storm"`
+	Policy policy.Config `yaml:"policy"`
+}
+
+// With is the configuration with other rules.
+func (c Config) With(r Rules) Config {
+	c.Dedup, c.Storm, c.Policy, c.Shadow = r.Dedup, r.Storm, r.Policy, nil
+	return c
 }
 
 // Listen holds the addresses, host:port; port 0 picks a free one.

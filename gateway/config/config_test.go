@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stormproof/stormproof/gateway/config"
+	"github.com/stormproof/stormproof/gateway/policy"
 )
 
 func TestDefaultsAreValid(t *testing.T) {
@@ -31,6 +32,11 @@ func TestDecodeLaysTheFileOverTheDefaults(t *testing.T) {
 		"a list replaces, it does not add": {"dedup: {ignoredLabels: [replica]}\n", func(c *config.Config) { c.Dedup.IgnoredLabels = []string{"replica"} }},
 		"storm rules": {"storm:\n  rules:\n  - {name: a, by: [alertname], threshold: 3, window: 2m}\n", func(c *config.Config) {
 			c.Storm.Rules = []config.StormRule{{Name: "a", By: []string{"alertname"}, Threshold: 3, Window: 2 * time.Minute}}
+		}},
+		"a shadow of what differs": {"dedup: {window: 90s}\nshadow: {policy: {environments: {shop: production}}}\n", func(c *config.Config) {
+			c.Dedup.Window = 90 * time.Second
+			c.Shadow = &config.Rules{Dedup: c.Dedup, Storm: c.Storm, Policy: policy.Default()}
+			c.Shadow.Policy.Environments["shop"] = "production"
 		}},
 		"namespaces of an environment": {"policy: {environments: {shop: production}}\n", func(c *config.Config) { c.Policy.Environments["shop"] = "production" }},
 	} {
@@ -54,6 +60,8 @@ func TestDecodeSaysWhatIsWrongAndWhere(t *testing.T) {
 		want []string
 	}{
 		"an unknown key, with the nearest one":   {"dedup:\n  windw: 5m\n", []string{"gateway.yaml:2:3", `"windw"`, `did you mean "window"`}},
+		"a shadow that is wrong":                 {"shadow:\n  dedup:\n    window: 0s\n", []string{"gateway.yaml:3:13: shadow.dedup.window"}},
+		"an unknown key in a shadow":             {"shadow:\n  dedup:\n    windw: 1s\n", []string{"gateway.yaml:3:5", `did you mean "window"`}},
 		"an unknown section":                     {"reddis: {}\n", []string{"gateway.yaml:1:1", `did you mean "redis"`}},
 		"a wrong type":                           {"limits:\n  alerts: many\n", []string{"gateway.yaml:2:"}},
 		"a size that is none":                    {"limits:\n  bodyBytes: huge\n", []string{"gateway.yaml", "16MiB"}},

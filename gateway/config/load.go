@@ -34,6 +34,9 @@ func Decode(b []byte, name string) (Config, error) {
 	if err := overlay(b, &c); err != nil {
 		return Config{}, located(name, err)
 	}
+	if err := c.completeShadow(b); err != nil {
+		return Config{}, located(name, err)
+	}
 	if err := c.Validate(); err != nil {
 		return Config{}, placed(b, name, err)
 	}
@@ -45,6 +48,29 @@ func Decode(b []byte, name string) (Config, error) {
 		c.Redis.Password = strings.TrimRight(string(secret), "\r\n")
 	}
 	return c, nil
+}
+
+// completeShadow lays what the file says of the shadow over the rules in force, as the file
+// itself was laid over the defaults.
+func (c *Config) completeShadow(b []byte) error {
+	if c.Shadow == nil {
+		return nil
+	}
+	path, err := yaml.PathString("$.shadow")
+	if err != nil {
+		return err
+	}
+	node, err := path.ReadNode(bytes.NewReader(b))
+	if err != nil {
+		return err
+	}
+	// A second copy, because lists and maps would be shared with what is in force.
+	own := Defaults()
+	if err := overlay(b, &own); err != nil {
+		return err
+	}
+	*c.Shadow = Rules{Dedup: own.Dedup, Storm: own.Storm, Policy: own.Policy}
+	return yaml.NodeToValue(node, c.Shadow, yaml.Strict())
 }
 
 // Write writes the configuration as YAML that Decode reads back. It holds the password.

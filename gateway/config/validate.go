@@ -26,8 +26,33 @@ func (c Config) Validate() error {
 	return errors.Join(
 		c.Listen.validate(), c.Kubernetes.validate(), c.Redis.validate(),
 		c.Dedup.validate(), c.Storm.validate(c.Dedup.IgnoredLabels), c.Limits.validate(),
-		policyErr, c.Log.validate(),
+		policyErr, c.Log.validate(), c.Shadow.validate(),
 	)
+}
+
+// validate checks what is tried as strictly as what is in force.
+func (r *Rules) validate() error {
+	if r == nil {
+		return nil
+	}
+	_, policyErr := policy.Compile(r.Policy)
+	return below("shadow.", errors.Join(r.Dedup.validate(), r.Storm.validate(r.Dedup.IgnoredLabels), policyErr))
+}
+
+// below puts a prefix before the field of each error.
+func below(prefix string, err error) error {
+	var field *policy.FieldError
+	if list, ok := err.(interface{ Unwrap() []error }); ok {
+		var out []error
+		for _, e := range list.Unwrap() {
+			out = append(out, below(prefix, e))
+		}
+		return errors.Join(out...)
+	}
+	if errors.As(err, &field) {
+		return &policy.FieldError{Field: prefix + field.Field, Detail: field.Detail}
+	}
+	return err
 }
 
 func (l Listen) validate() error {

@@ -25,6 +25,9 @@ type Metrics struct {
 	panics     prometheus.Counter
 	parked     prometheus.Gauge
 	left       prometheus.Counter
+	shadow     *prometheus.CounterVec
+	shadowPrio *prometheus.CounterVec
+	shadowLost prometheus.Counter
 	reloads    *prometheus.CounterVec
 	reloaded   prometheus.Gauge
 }
@@ -58,6 +61,12 @@ func NewMetrics() *Metrics {
 			Help: "Refused alerts that can be seen at /parked."}),
 		left: f.NewCounter(prometheus.CounterOpts{Name: "stormproof_alerts_left_park_total",
 			Help: "Refused alerts that had to make room for newer ones."}),
+		shadow: f.NewCounterVec(prometheus.CounterOpts{Name: "stormproof_shadow_alerts_total",
+			Help: "Alerts by their verdict, and by the one that the shadow configuration would have given."}, []string{"verdict", "would"}),
+		shadowPrio: f.NewCounterVec(prometheus.CounterOpts{Name: "stormproof_shadow_priorities_total",
+			Help: "Alerts by their priority, and by the one that the shadow configuration would have given."}, []string{"priority", "would"}),
+		shadowLost: f.NewCounter(prometheus.CounterOpts{Name: "stormproof_shadow_dropped_total",
+			Help: "Alerts that were not tried on the shadow configuration."}),
 		reloads: f.NewCounterVec(prometheus.CounterOpts{Name: "stormproof_config_reloads_total",
 			Help: "Changes of the configuration file by result: accepted or refused."}, []string{"result"}),
 		reloaded: f.NewGauge(prometheus.GaugeOpts{Name: "stormproof_config_last_reload_successful",
@@ -89,6 +98,19 @@ func (m *Metrics) Reloaded(err error) {
 
 func (m *Metrics) parkedNow(n int) { m.parked.Set(float64(n)) }
 func (m *Metrics) leftPark(n int)  { m.left.Add(float64(n)) }
+
+// ShadowVerdict implements shadow.Observer.
+func (m *Metrics) ShadowVerdict(verdict, would string) {
+	m.shadow.WithLabelValues(verdict, would).Inc()
+}
+
+// ShadowPriority implements shadow.Observer.
+func (m *Metrics) ShadowPriority(priority, would string) {
+	m.shadowPrio.WithLabelValues(priority, would).Inc()
+}
+
+// ShadowDropped implements shadow.Observer.
+func (m *Metrics) ShadowDropped(alerts int) { m.shadowLost.Add(float64(alerts)) }
 
 // Corrupt counts replaced keys.
 func (m *Metrics) Corrupt(n int) { m.corrupt.Add(float64(n)) }

@@ -54,6 +54,8 @@ type Server struct {
 	parked   *park.Park
 	// Testing, if not nil, answers below /testing/ on the private listener. Set it before Admin.
 	Testing http.Handler
+	// Shadow, if not nil, answers at /shadow on the private listener. Set it before Admin.
+	Shadow http.Handler
 	// Trusted are the proxies whose X-Forwarded-For is believed. Set it before Public.
 	Trusted []netip.Prefix
 }
@@ -108,6 +110,9 @@ func (s *Server) Admin() http.Handler {
 	mux.Handle("/healthz", s.only(http.MethodGet, http.HandlerFunc(alive)))
 	mux.Handle("/readyz", s.only(http.MethodGet, http.HandlerFunc(s.ready)))
 	s.parkable(mux)
+	if s.Shadow != nil {
+		mux.Handle("/shadow", s.only(http.MethodGet, s.Shadow))
+	}
 	mux.HandleFunc("/", nothing)
 	return s.observe(mux)
 }
