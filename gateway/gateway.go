@@ -66,7 +66,7 @@ type Gateway struct {
 	config        config.Config
 	refused       bool
 	process       process
-	redis         *redis.Client
+	redis         redis.UniversalClient
 	counters      *remediation.Counters
 	server        *server.Server
 	public, admin net.Listener
@@ -88,10 +88,14 @@ func New(o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
+	store, err := newRedis(o.Config.Redis)
+	if err != nil {
+		return nil, err
+	}
 	metrics := server.NewMetrics()
 	caller := remediation.Caller{Timeout: o.Config.Kubernetes.Timeout, Observe: metrics.Kubernetes, Limit: &remediation.Limit{}}
 	g := &Gateway{options: o, config: o.Config, log: o.Logger, kubernetes: kubernetes, transport: transport, caller: caller, metrics: metrics,
-		redis:    newRedis(o.Config.Redis),
+		redis:    store,
 		counters: remediation.NewCounters(kubernetes, caller, o.Config.Kubernetes.FlushInterval, o.Logger),
 		pages:    remediation.NewPages(kubernetes, caller, o.Config.Limits.RequestTimeout, o.Clock)}
 	g.process.shadow = shadow.New(metrics, o.Logger)
@@ -105,12 +109,6 @@ func New(o Options) (*Gateway, error) {
 		return nil, errors.Join(err, g.redis.Close())
 	}
 	return g, nil
-}
-
-func newRedis(c config.Redis) *redis.Client {
-	return redis.NewClient(&redis.Options{Addr: c.Addr, Username: c.Username, Password: c.Password, DB: c.DB,
-		ClientName: c.ClientName, PoolSize: c.PoolSize, DialTimeout: c.Timeout, ReadTimeout: c.Timeout, WriteTimeout: c.Timeout,
-		ContextTimeoutEnabled: true})
 }
 
 // newClient builds a client without a cache on a transport of its own, so that a stopped
@@ -143,7 +141,7 @@ func newClient(o Options) (client.Client, *http.Transport, error) {
 // checks are what readiness means: Redis answers, and the kind is served.
 func (g *Gateway) checks(c client.Client, namespace string) []server.Check {
 	return []server.Check{
-		{Name: "redis", Run: func(ctx context.Context) error { return g.redis.Ping(ctx).Err() }},
+		{Name: "redis", Run: func(ctx context.Context) error { return pingRedis(ctx, g.redis) }},
 		{Name: "kubernetes", Run: func(ctx context.Context) error {
 			return c.List(ctx, &v1alpha1.RemediationRequestList{}, client.InNamespace(namespace), client.Limit(1))
 		}},

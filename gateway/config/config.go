@@ -81,20 +81,27 @@ const (
 	Degrade OnFailure = "degrade"
 )
 
-// Redis is the server that holds the windows.
+// Redis is the server that holds the windows, or several: see Sentinel and Cluster.
 type Redis struct {
-	Addr     string `yaml:"addr"`
+	// Addr is host:port of the one server.
+	Addr     string   `yaml:"addr"`
+	Sentinel Sentinel `yaml:"sentinel"`
+	Cluster  Cluster  `yaml:"cluster"`
+	// Username is of an ACL user; "" is the default user.
 	Username string `yaml:"username"`
 	Password string `yaml:"password"`
-	// PasswordFile is read at start and wins over Password.
-	PasswordFile string `yaml:"passwordFile"`
-	DB           int    `yaml:"db"`
+	// PasswordFile wins over Password. It is read again for each new connection, so that a
+	// password can be changed without a restart.
+	PasswordFile string   `yaml:"passwordFile"`
+	TLS          RedisTLS `yaml:"tls"`
+	DB           int      `yaml:"db"`
 	// Prefix begins every key. It may not hold the characters {}*?[]\ because they have
 	// a meaning in key patterns and in Redis Cluster.
 	Prefix string `yaml:"prefix"`
 	// Timeout bounds the dial, each read and each write.
-	Timeout  time.Duration `yaml:"timeout"`
-	PoolSize int           `yaml:"poolSize"`
+	Timeout time.Duration `yaml:"timeout"`
+	// PoolSize is the number of connections to one server.
+	PoolSize int `yaml:"poolSize"`
 	// ClientName shows in CLIENT LIST.
 	ClientName string    `yaml:"clientName"`
 	OnFailure  OnFailure `yaml:"onFailure"`
@@ -158,7 +165,8 @@ func Defaults() Config {
 			FlushInterval: time.Second,
 		},
 		Redis: Redis{
-			Addr: "localhost:6379", Prefix: "sp:", Timeout: time.Second, PoolSize: 32,
+			Addr: "localhost:6379", Sentinel: Sentinel{Addrs: []string{}}, Cluster: Cluster{Addrs: []string{}},
+			Prefix: "sp:", Timeout: time.Second, PoolSize: 32,
 			ClientName: "stormproof-gateway", OnFailure: Reject,
 		},
 		Dedup: Dedup{

@@ -27,7 +27,7 @@ func Load(path string) (Config, error) {
 	return Decode(b, path)
 }
 
-// Decode lays the YAML over the defaults, checks the result, and reads the password file.
+// Decode lays the YAML over the defaults, checks the result, and reads the password files.
 // Errors begin with name:line:column where the position is known.
 func Decode(b []byte, name string) (Config, error) {
 	c := Defaults()
@@ -40,12 +40,8 @@ func Decode(b []byte, name string) (Config, error) {
 	if err := c.Validate(); err != nil {
 		return Config{}, placed(b, name, err)
 	}
-	if c.Redis.PasswordFile != "" {
-		secret, err := os.ReadFile(c.Redis.PasswordFile)
-		if err != nil {
-			return Config{}, fmt.Errorf("%s: redis.passwordFile: %w", name, err)
-		}
-		c.Redis.Password = strings.TrimRight(string(secret), "\r\n")
+	if err := c.Redis.readPasswords(); err != nil {
+		return Config{}, fmt.Errorf("%s: %w", name, err)
 	}
 	return c, nil
 }

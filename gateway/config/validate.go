@@ -95,7 +95,7 @@ func (k Kubernetes) validate() error {
 func (r Redis) validate() error {
 	errs := []error{
 		address("redis.addr", r.Addr), positive("redis.timeout", r.Timeout),
-		atLeast("redis.poolSize", r.PoolSize, 1), atLeast("redis.db", r.DB, 0),
+		atLeast("redis.poolSize", r.PoolSize, 1), atLeast("redis.db", r.DB, 0), r.servers(), r.credentials(), r.TLS.validate(),
 	}
 	if r.Prefix == "" || strings.ContainsAny(r.Prefix, `{}*?[]\`) {
 		errs = append(errs, wrong("redis.prefix", `%q must not be empty or hold any of {}*?[]\: write for example "sp:"`, r.Prefix))

@@ -18,6 +18,7 @@ import (
 	"github.com/stormproof/stormproof/gateway/clock"
 	"github.com/stormproof/stormproof/gateway/config"
 	"github.com/stormproof/stormproof/harness/history"
+	"github.com/stormproof/stormproof/harness/redis"
 	"github.com/stormproof/stormproof/harness/suite"
 	"github.com/stormproof/stormproof/harness/system"
 )
@@ -57,16 +58,35 @@ func gatewaySettings(overrides map[string]any) (history.Begin, error) {
 	return out, nil
 }
 
-// onlyPlainRedis refuses what the gateway cannot use yet.
-func onlyPlainRedis(spec system.Spec) error {
-	if spec.RedisTopology == nil {
-		return nil
+// redisPlace says in the gateway's words where its world's Redis is. A password and fields of
+// tls that a scenario gives itself stay: it wants to see them refused.
+func redisPlace(spec system.Spec) map[string]any {
+	place := map[string]any{"prefix": spec.RedisPrefix, "clientName": spec.Name}
+	given, _ := spec.Config["redis"].(map[string]any)
+	if _, own := given["password"]; !own && spec.RedisPassword != "" {
+		place["password"] = spec.RedisPassword
 	}
-	what := "the topology " + spec.RedisTopology.Topology
-	if spec.RedisTopology.CAFile != "" {
-		what += " with TLS"
+	t := spec.RedisTopology
+	if t == nil {
+		place["addr"] = spec.RedisAddr
+		return place
 	}
-	return fmt.Errorf("this gateway speaks to one Redis server without TLS and cannot use %s yet: leave out --redis-topology, needs.topology and needs.tls", what)
+	switch t.Topology {
+	case redis.Sentinel:
+		place["sentinel"] = map[string]any{"master": t.MasterName, "addrs": t.Addrs, "password": t.Password}
+	case redis.Cluster:
+		place["cluster"] = map[string]any{"addrs": t.Addrs}
+	default:
+		place["addr"] = t.Addrs[0]
+	}
+	if t.CAFile != "" {
+		tls := map[string]any{"enabled": true, "caFile": t.CAFile}
+		if own, ok := given["tls"].(map[string]any); ok {
+			maps.Copy(tls, own)
+		}
+		place["tls"] = tls
+	}
+	return place
 }
 
 // inProcess is a gateway inside this process: one race detector watches both it and the
@@ -82,18 +102,12 @@ type inProcess struct {
 }
 
 func startGateway(ctx context.Context, spec system.Spec) (system.Instance, error) {
-	if err := onlyPlainRedis(spec); err != nil {
-		return nil, err
-	}
 	// Ports are held open until the gateway ends. After a restart it has other ones, which
 	// only the balancer and the harness need to know.
 	places := map[string]map[string]any{
 		"listen":     {"public": "127.0.0.1:0", "admin": "127.0.0.1:0"},
-		"redis":      {"addr": spec.RedisAddr, "prefix": spec.RedisPrefix, "clientName": spec.Name},
+		"redis":      redisPlace(spec),
 		"kubernetes": {"namespace": spec.Namespace},
-	}
-	if spec.RedisPassword != "" {
-		places["redis"]["password"] = spec.RedisPassword
 	}
 	file := filepath.Join(spec.Dir, "gateway.yaml")
 	if err := writeConfig(file, spec.Config, places); err != nil {
@@ -196,6 +210,9 @@ var gatewayRules = []rbacv1.PolicyRule{
 // the service account that Kubernetes gives them.
 func gatewayPod(pod system.Pod) system.Factory {
 	return func(ctx context.Context, spec system.Spec) (system.Instance, error) {
+		if spec.RedisTopology != nil {
+			return nil, errors.New("sentinels, clusters and Redis with TLS listen on this host's loopback, which no Pod reaches: leave out --system cluster, or needs.topology and needs.tls")
+		}
 		c, err := gatewayFile(spec)
 		if err != nil {
 			return nil, err
@@ -212,12 +229,9 @@ func gatewayFile(spec system.Spec) ([]byte, error) {
 	if _, err := gatewayConfig(spec.Config); err != nil {
 		return nil, err
 	}
-	if err := onlyPlainRedis(spec); err != nil {
-		return nil, err
-	}
 	return placedConfig(spec.Config, map[string]map[string]any{
 		"listen":     {"public": "{{listen}}", "admin": "{{admin}}"},
-		"redis":      {"addr": "{{redis}}", "password": "{{redisPassword}}", "prefix": "{{redisPrefix}}", "clientName": spec.Name},
+		"redis":      redisPlace(spec),
 		"kubernetes": {"namespace": "{{ns}}"},
 		"log":        {"level": "debug"},
 	})
