@@ -87,7 +87,6 @@ func TestReadinessNamesTheFieldOfTheConfigurationThatKeepsItFromRedis(t *testing
 		"a sentinel's wrong password": {func(r *config.Redis) {
 			r.Addr, r.Sentinel = config.Defaults().Redis.Addr, config.Sentinel{Master: "m", Addrs: []string{locked.Addr()}, Password: "wrong"}
 		}, "redis.sentinel.password: "},
-		"a cluster": {func(r *config.Redis) { r.Addr, r.Cluster.Addrs = config.Defaults().Redis.Addr, []string{open.Addr()} }, "ok"},
 		"a cluster's wrong password": {func(r *config.Redis) {
 			r.Addr, r.Cluster.Addrs, r.Password = config.Defaults().Redis.Addr, []string{locked.Addr()}, "wrong"
 		}, "redis.password: "},
