@@ -93,12 +93,14 @@ func New(o Options) (*Gateway, error) {
 		return nil, err
 	}
 	metrics := server.NewMetrics()
-	caller := remediation.Caller{Timeout: o.Config.Kubernetes.Timeout, Observe: metrics.Kubernetes, Limit: &remediation.Limit{}}
+	caller := remediation.Caller{Start: observeKubernetes(metrics), Timeout: o.Config.Kubernetes.Timeout, Limit: &remediation.Limit{}}
+	metrics.Limit(caller.Limit.State)
 	g := &Gateway{options: o, config: o.Config, log: o.Logger, kubernetes: kubernetes, transport: transport, caller: caller, metrics: metrics,
 		redis:    store,
 		counters: remediation.NewCounters(kubernetes, caller, o.Config.Kubernetes.FlushInterval, o.Logger),
 		pages:    remediation.NewPages(kubernetes, caller, o.Config.Limits.RequestTimeout, o.Clock)}
 	g.process.shadow = shadow.New(metrics, o.Logger)
+	g.pages.Committed = metrics.Committed
 	if err := g.decideBy(o.Config); err != nil {
 		return nil, err
 	}

@@ -41,8 +41,10 @@ func (g *Gateway) decideBy(c config.Config) error {
 	writer := remediation.NewWriter(remediation.Options{Client: g.kubernetes, Caller: g.caller, Clock: g.options.Clock,
 		Window: c.Dedup.Window, HoldWhileActive: c.Dedup.HoldWhileActive, Fallback: c.Kubernetes.FallbackNamespace,
 		LastSeen: func(uid string) time.Time { return g.counters.Known(uid).LastSeen }})
+	windows := window.New(g.redis, c.Redis.Prefix, c.Dedup.Window, g.options.Clock, g.metrics.Corrupt)
+	windows.Start = g.observeRedis
 	g.process.now.Store(&intake.Intake{Config: c, Policy: rules, Writer: writer, Counters: g.counters, Pages: g.pages,
-		Windows: window.New(g.redis, c.Redis.Prefix, c.Dedup.Window, g.options.Clock, g.metrics.Corrupt)})
+		Windows: windows})
 	return g.tryShadow(c, rules)
 }
 

@@ -165,7 +165,7 @@ func (c *chunk) verdicts() []Verdict {
 	for _, e := range c.entries {
 		first := true
 		for _, a := range e.alerts {
-			v := Verdict{Index: a.Index, Verdict: e.verdict(a, first), Fingerprint: e.item.Fingerprint,
+			v := Verdict{Index: a.Index, Verdict: e.verdict(a, first), Fingerprint: e.item.Fingerprint, Group: c.group.Tag,
 				Namespace: e.object.Namespace, Name: e.object.Name, Detail: e.refused,
 				Occurrences: e.counts.Occurrences, Deliveries: e.counts.Deliveries}
 			if e.decision.Storm != "" {

@@ -49,6 +49,8 @@ type Verdict struct {
 	Index       int
 	Verdict     string
 	Fingerprint string
+	// Group is the tag of its storm group: 16 hex digits.
+	Group string
 	// Namespace and Name of the RemediationRequest; empty where there is none.
 	Namespace, Name string
 	// Storm is the name of the storm's object, "" outside of storms.

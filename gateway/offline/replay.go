@@ -174,8 +174,8 @@ func newWorld(c config.Config) (*world, error) {
 	counters := &tallies{of: map[string]remediation.Tally{}}
 	caller := remediation.Caller{Timeout: c.Kubernetes.Timeout}
 	w.intake = &intake.Intake{Config: c, Policy: rules, Counters: counters,
-		Windows: window.New(w.redis, c.Redis.Prefix, c.Dedup.Window, w.clock, nil),
 		Pages:   remediation.NewPages(w.cluster, caller, c.Limits.RequestTimeout, w.clock),
+		Windows: window.New(w.redis, c.Redis.Prefix, c.Dedup.Window, w.clock, nil),
 		Writer: remediation.NewWriter(remediation.Options{Client: w.cluster, Caller: caller, Clock: w.clock, Window: c.Dedup.Window,
 			HoldWhileActive: c.Dedup.HoldWhileActive, Fallback: c.Kubernetes.FallbackNamespace,
 			LastSeen: func(uid string) time.Time { return counters.Known(uid).LastSeen }})}

@@ -41,6 +41,17 @@ const (
 	patience = 8
 )
 
+// State is how many calls may be at the API server at once now, how many are, and how many
+// wait for their turn.
+func (l *Limit) State() (allowed, flying, waiting int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if allowed = int(l.allowed); allowed == 0 {
+		allowed = l.most()
+	}
+	return allowed, l.flying, len(l.waiting) + len(l.patient)
+}
+
 // take waits for a turn. A turn that was taken is given back, with the number.
 func (l *Limit) take(ctx context.Context, patient bool) (cuts int, err error) {
 	l.mu.Lock()

@@ -3,6 +3,7 @@ package remediation
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -178,4 +179,23 @@ func TestTurnsAreInOrderAndATurnOfWhoGaveUpIsTheNextOnes(t *testing.T) {
 			t.Errorf("waiting with a context that is over: %v", err)
 		}
 	})
+}
+
+func TestTheLimitTellsItsState(t *testing.T) {
+	limit := &Limit{Most: 1}
+	state := func(want ...int) {
+		t.Helper()
+		allowed, flying, waiting := limit.State()
+		if got := []int{allowed, flying, waiting}; !slices.Equal(got, want) {
+			t.Errorf("allowed, flying, waiting: %v, want %v", got, want)
+		}
+	}
+	state(1, 0, 0)
+	cuts, err := limit.take(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state(1, 1, 0)
+	limit.give(cuts, false, 0)
+	state(1, 0, 0)
 }

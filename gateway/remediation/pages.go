@@ -28,6 +28,9 @@ type Pages struct {
 	// timeout bounds one group commit, whoever waits for it.
 	timeout time.Duration
 	clock   clock.Clock
+	// Committed, if not nil, is told of every group commit that succeeded: how many members
+	// it was asked to make durable, and whether it opened the storm. Set it before use.
+	Committed func(members int, opened bool)
 
 	mu    sync.Mutex
 	books map[string]*book
@@ -173,6 +176,9 @@ func (p *Pages) commit(ctx context.Context, b *book, batch []*join) {
 			b.uid, b.loaded = uid, false
 		}
 		err = p.append(writeCtx, b, storm.Object, members)
+	}
+	if err == nil && p.Committed != nil {
+		p.Committed(len(members), storm.Created)
 	}
 	for _, j := range batch {
 		j.done <- joined{storm, err}

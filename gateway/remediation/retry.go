@@ -13,8 +13,9 @@ import (
 type Caller struct {
 	// Timeout bounds one attempt.
 	Timeout time.Duration
-	// Observe, if not nil, is told every attempt: verb, resource, and its error or nil.
-	Observe func(verb, resource string, err error)
+	// Start, if not nil, is told of every attempt; the attempt gets the context that it
+	// returns, and the function is called with the outcome.
+	Start func(ctx context.Context, verb, resource string) (context.Context, func(error))
 	// Limit bounds the calls at once; nil for no bound.
 	Limit *Limit
 	// Patient calls let others go first where the limit makes them wait.
@@ -62,10 +63,12 @@ func (c Caller) once(ctx context.Context, verb, resource string, f func(context.
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	ctx, header := withAsked(ctx)
-	err = f(ctx)
-	if c.Observe != nil {
-		c.Observe(verb, resource, err)
+	done := func(error) {}
+	if c.Start != nil {
+		ctx, done = c.Start(ctx, verb, resource)
 	}
+	err = f(ctx)
+	done(err)
 	if seconds, inBody := apierrors.SuggestsClientDelay(err); inBody {
 		return time.Duration(seconds) * time.Second, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"mime"
 	"net/http"
 	"sort"
@@ -25,6 +26,8 @@ type verdictBody struct {
 	Deliveries  int64     `json:"deliveries,omitempty"`
 	Field       string    `json:"field,omitempty"`
 	Detail      string    `json:"detail,omitempty"`
+	// Group is for the log.
+	Group string `json:"-"`
 }
 
 type objectID struct {
@@ -81,7 +84,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, books *books, al
 	for _, a := range alerts {
 		counts[a.Verdict]++
 		books.book(a.Verdict)
-		s.log.DebugContext(r.Context(), "alert", "verdict", a.Verdict, "fingerprint", a.Fingerprint, "storm", a.Storm)
+		s.logVerdict(r, a)
 	}
 	if counts[intake.Invalid] == len(alerts) {
 		p := newProblem(http.StatusUnprocessableEntity, "no-valid-alert", "There is no valid alert in this request", "")
@@ -97,11 +100,27 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, books *books, al
 	writeJSON(w, "application/json", status, answer{Counts: counts, Alerts: alerts})
 }
 
+// logVerdict writes one line for an alert: at info where it made an object, of which a storm
+// makes a few however large it is, and at debug otherwise. It names the alert by what the
+// gateway made of it; what the sender wrote might be secret, or long.
+func (s *Server) logVerdict(r *http.Request, a verdictBody) {
+	level := slog.LevelDebug
+	if a.Verdict == intake.Created {
+		level = slog.LevelInfo
+	}
+	object := ""
+	if a.Object != nil {
+		object = a.Object.Namespace + "/" + a.Object.Name
+	}
+	s.log.Log(r.Context(), level, "verdict", "index", a.Index, "verdict", a.Verdict, "fingerprint", a.Fingerprint,
+		"group", a.Group, "object", object, "storm", a.Storm)
+}
+
 func bodies(verdicts []intake.Verdict) []verdictBody {
 	out := make([]verdictBody, len(verdicts))
 	for i, v := range verdicts {
 		out[i] = verdictBody{Index: v.Index, Verdict: v.Verdict, Fingerprint: v.Fingerprint, Storm: v.Storm,
-			Occurrences: v.Occurrences, Deliveries: v.Deliveries, Detail: v.Detail}
+			Occurrences: v.Occurrences, Deliveries: v.Deliveries, Detail: v.Detail, Group: v.Group}
 		if v.Name != "" {
 			out[i].Object = &objectID{Namespace: v.Namespace, Name: v.Name}
 		}

@@ -1,10 +1,17 @@
 package server
 
 import (
+	"errors"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/stormproof/stormproof/gateway/alert"
 	"github.com/stormproof/stormproof/gateway/intake"
@@ -30,7 +37,18 @@ type Metrics struct {
 	shadowLost prometheus.Counter
 	reloads    *prometheus.CounterVec
 	reloaded   prometheus.Gauge
+
+	inFlight    prometheus.Gauge
+	kubeCalls   *prometheus.HistogramVec
+	redisCalls  *prometheus.HistogramVec
+	redisErrors *prometheus.CounterVec
+	commits     prometheus.Histogram
+	storms      prometheus.Counter
 }
+
+// seconds are the buckets of every duration: the default deadlines of a call of Redis (1 s),
+// of Kubernetes (4 s) and of a whole request (8 s) are among them.
+var seconds = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2, 4, 8, 16}
 
 // NewMetrics registers everything in a registry of its own.
 func NewMetrics() *Metrics {
@@ -50,9 +68,9 @@ func NewMetrics() *Metrics {
 		requests: f.NewCounterVec(prometheus.CounterOpts{Name: "stormproof_http_requests_total",
 			Help: "HTTP requests by route and status."}, []string{"route", "code"}),
 		duration: f.NewHistogramVec(prometheus.HistogramOpts{Name: "stormproof_http_request_duration_seconds",
-			Help: "Time to answer.", Buckets: prometheus.ExponentialBuckets(0.001, 2.5, 12)}, []string{"route"}),
+			Help: "Time to answer, by route.", Buckets: seconds}, []string{"route"}),
 		kubernetes: f.NewCounterVec(prometheus.CounterOpts{Name: "stormproof_kubernetes_requests_total",
-			Help: "Attempts at the API server by outcome."}, []string{"verb", "resource", "result"}),
+			Help: "Attempts at the API server by outcome: ok, the reason of a refusal, or transport where no answer came."}, []string{"verb", "resource", "result"}),
 		corrupt: f.NewCounter(prometheus.CounterOpts{Name: "stormproof_corrupt_keys_total",
 			Help: "Redis keys of a wrong type that were replaced."}),
 		panics: f.NewCounter(prometheus.CounterOpts{Name: "stormproof_panics_total",
@@ -71,11 +89,29 @@ func NewMetrics() *Metrics {
 			Help: "Changes of the configuration file by result: accepted or refused."}, []string{"result"}),
 		reloaded: f.NewGauge(prometheus.GaugeOpts{Name: "stormproof_config_last_reload_successful",
 			Help: "1 unless the newest change of the configuration file was refused."}),
+		inFlight: f.NewGauge(prometheus.GaugeOpts{Name: "stormproof_http_requests_in_flight",
+			Help: "Requests with alerts that are being worked on; limits.inFlight bounds them."}),
+		kubeCalls: f.NewHistogramVec(prometheus.HistogramOpts{Name: "stormproof_kubernetes_request_duration_seconds",
+			Help: "Time of one attempt at the API server.", Buckets: seconds}, []string{"verb", "resource"}),
+		redisCalls: f.NewHistogramVec(prometheus.HistogramOpts{Name: "stormproof_redis_script_duration_seconds",
+			Help: "Time of one call of a script in Redis, retries of the client included.", Buckets: seconds}, []string{"script"}),
+		redisErrors: f.NewCounterVec(prometheus.CounterOpts{Name: "stormproof_redis_script_errors_total",
+			Help: "Calls of a script in Redis that failed."}, []string{"script"}),
+		commits: f.NewHistogram(prometheus.HistogramOpts{Name: "stormproof_storm_commit_members",
+			Help: "Members of storms that one group commit made durable.", Buckets: []float64{1, 2, 5, 10, 25, 50, 100, 250, 500, 1000}}),
+		storms: f.NewCounter(prometheus.CounterOpts{Name: "stormproof_storms_opened_total",
+			Help: "Storms that this gateway opened."}),
 	}
+	f.NewGauge(prometheus.GaugeOpts{Name: "stormproof_build_info",
+		Help: "1; the labels say what was built.", ConstLabels: build()}).Set(1)
 	m.reloaded.Set(1)
 	// A counter that is not there yet cannot be compared with one that is.
 	for _, result := range []string{"accepted", "refused"} {
 		m.reloads.WithLabelValues(result)
+	}
+	for _, script := range []string{"decide", "settle"} {
+		m.redisCalls.WithLabelValues(script)
+		m.redisErrors.WithLabelValues(script)
 	}
 	for _, verdict := range intake.Verdicts() {
 		m.alerts.WithLabelValues(verdict)
@@ -115,13 +151,75 @@ func (m *Metrics) ShadowDropped(alerts int) { m.shadowLost.Add(float64(alerts)) 
 // Corrupt counts replaced keys.
 func (m *Metrics) Corrupt(n int) { m.corrupt.Add(float64(n)) }
 
-// Kubernetes counts one attempt.
-func (m *Metrics) Kubernetes(verb, resource string, err error) {
-	result := "ok"
+// Limit shows the adaptive limit on calls to the API server; state returns what it allows at
+// once, what is under way and what waits.
+func (m *Metrics) Limit(state func() (allowed, flying, waiting int)) {
+	f := promauto.With(m.Registry)
+	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "stormproof_kubernetes_calls_allowed",
+		Help: "Calls that may be at the API server at once: cut to a half when it throttles, then growing again."},
+		func() float64 { allowed, _, _ := state(); return float64(allowed) })
+	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "stormproof_kubernetes_calls_in_flight",
+		Help: "Calls that are at the API server now."},
+		func() float64 { _, flying, _ := state(); return float64(flying) })
+	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "stormproof_kubernetes_calls_waiting",
+		Help: "Calls that wait until stormproof_kubernetes_calls_allowed lets them go."},
+		func() float64 { _, _, waiting := state(); return float64(waiting) })
+}
+
+// Committed counts a group commit of a storm's members.
+func (m *Metrics) Committed(members int, opened bool) {
+	m.commits.Observe(float64(members))
+	if opened {
+		m.storms.Inc()
+	}
+}
+
+// Redis counts one call of a script.
+func (m *Metrics) Redis(script string, took time.Duration, err error) {
+	m.redisCalls.WithLabelValues(script).Observe(took.Seconds())
 	if err != nil {
-		if result = string(apierrors.ReasonForError(err)); result == "" {
-			result = "transport"
+		m.redisErrors.WithLabelValues(script).Inc()
+	}
+}
+
+// Kubernetes counts one attempt.
+func (m *Metrics) Kubernetes(verb, resource string, took time.Duration, err error) {
+	m.kubernetes.WithLabelValues(verb, resource, outcome(err)).Inc()
+	m.kubeCalls.WithLabelValues(verb, resource).Observe(took.Seconds())
+}
+
+// reasons bounds a label: an admission webhook may answer with any reason that it likes.
+var reasons = []metav1.StatusReason{metav1.StatusReasonUnauthorized, metav1.StatusReasonForbidden, metav1.StatusReasonNotFound,
+	metav1.StatusReasonAlreadyExists, metav1.StatusReasonConflict, metav1.StatusReasonGone, metav1.StatusReasonInvalid,
+	metav1.StatusReasonServerTimeout, metav1.StatusReasonStoreReadError, metav1.StatusReasonTimeout, metav1.StatusReasonTooManyRequests,
+	metav1.StatusReasonBadRequest, metav1.StatusReasonMethodNotAllowed, metav1.StatusReasonRequestEntityTooLarge,
+	metav1.StatusReasonInternalError, metav1.StatusReasonExpired, metav1.StatusReasonServiceUnavailable}
+
+func outcome(err error) string {
+	var status apierrors.APIStatus
+	switch reason := apierrors.ReasonForError(err); {
+	case err == nil:
+		return "ok"
+	case !errors.As(err, &status):
+		return "transport"
+	case slices.Contains(reasons, reason):
+		return string(reason)
+	}
+	return "other"
+}
+
+// build is what Go knows of how the program was built.
+func build() prometheus.Labels {
+	out := prometheus.Labels{"version": "unknown", "revision": "unknown", "go_version": runtime.Version()}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return out
+	}
+	out["version"] = info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			out["revision"] = s.Value
 		}
 	}
-	m.kubernetes.WithLabelValues(verb, resource, result).Inc()
+	return out
 }

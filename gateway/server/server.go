@@ -5,8 +5,8 @@
 // nothing was promised. It is never 429 for overload: Alertmanager repeats 5xx only, and a
 // 4xx loses the alert. Every error is an RFC 9457 problem document with a stable type.
 //
-// Public serves alerts and probes; Admin serves metrics and probes and belongs on a private
-// address.
+// Public serves alerts and probes; Admin serves metrics, profiles and probes and belongs on a
+// private address.
 package server
 
 import (
@@ -104,6 +104,9 @@ func (s *Server) Public() http.Handler {
 func (s *Server) Admin() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", s.only(http.MethodGet, promhttp.HandlerFor(s.metrics.Registry, promhttp.HandlerOpts{})))
+	for name, profile := range profiles() {
+		mux.Handle(name, profile)
+	}
 	if s.Testing != nil {
 		mux.Handle("/testing/", s.Testing)
 	}
@@ -142,7 +145,8 @@ func (s *Server) admit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case s.slots <- struct{}{}:
-			defer func() { <-s.slots }()
+			s.metrics.inFlight.Inc()
+			defer func() { <-s.slots; s.metrics.inFlight.Dec() }()
 		default:
 			unavailable("overloaded", "Too many requests at once", fmt.Sprintf("limits.inFlight is %d", cap(s.slots))).write(w)
 			return
@@ -168,10 +172,18 @@ func (s *Server) observe(next *http.ServeMux) http.Handler {
 			}
 			s.metrics.requests.WithLabelValues(route, strconv.Itoa(out.status)).Inc()
 			s.metrics.duration.WithLabelValues(route).Observe(time.Since(begin).Seconds())
-			s.log.InfoContext(r.Context(), "request", "route", route, "source", auth.Source(r.Context()), "status", out.status, "ms", time.Since(begin).Milliseconds())
+			s.log.Log(r.Context(), loudness(r), "request", "route", route, "source", auth.Source(r.Context()), "status", out.status, "ms", time.Since(begin).Milliseconds())
 		}()
 		next.ServeHTTP(out, r)
 	})
+}
+
+// loudness keeps probes and scrapes, which come every few seconds for ever, out of the log.
+func loudness(r *http.Request) slog.Level {
+	if r.Method == http.MethodPost {
+		return slog.LevelInfo
+	}
+	return slog.LevelDebug
 }
 
 func (s *Server) panicked(w *statusWriter, r *http.Request, cause any) {
@@ -190,6 +202,9 @@ type statusWriter struct {
 	http.ResponseWriter
 	status int
 }
+
+// Unwrap lets a handler move its own write deadline, as profiles do.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // WriteHeader passes the status on.
 func (w *statusWriter) WriteHeader(status int) {

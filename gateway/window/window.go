@@ -28,8 +28,10 @@ type Windows struct {
 	dedup   time.Duration
 	clock   clock.Clock
 	corrupt func(int)
-	decide  *redis.Script
-	settle  *redis.Script
+	scripts map[string]*redis.Script
+	// Start, if not nil, is told of every call of a script, decide or settle: the call gets the
+	// context that it returns, and the function is called with the outcome. Set it before use.
+	Start func(ctx context.Context, script string) (context.Context, func(error))
 }
 
 // New returns windows whose keys begin with prefix. dedup is the deduplication window;
@@ -38,8 +40,8 @@ func New(client redis.UniversalClient, prefix string, dedup time.Duration, c clo
 	if corrupt == nil {
 		corrupt = func(int) {}
 	}
-	return &Windows{redis: client, prefix: prefix, dedup: dedup, clock: c, corrupt: corrupt,
-		decide: redis.NewScript(sharedSource + decideSource), settle: redis.NewScript(sharedSource + settleSource)}
+	return &Windows{redis: client, prefix: prefix, dedup: dedup, clock: c, corrupt: corrupt, scripts: map[string]*redis.Script{
+		"decide": redis.NewScript(sharedSource + decideSource), "settle": redis.NewScript(sharedSource + settleSource)}}
 }
 
 // call is the argument of both scripts.
@@ -84,7 +86,7 @@ func (w *Windows) Decide(ctx context.Context, g Group, requestID, newStorm strin
 	for i, item := range items {
 		c.Items[i] = asCall(item)
 	}
-	out, err := w.run(ctx, w.decide, g.Tag, requestID, c)
+	out, err := w.run(ctx, "decide", g.Tag, requestID, c)
 	if err != nil {
 		return nil, nil, fmt.Errorf("deciding on %d alerts: %w", len(items), err)
 	}
@@ -106,7 +108,7 @@ func (w *Windows) Settle(ctx context.Context, g Group, requestID string, items [
 		}
 		c.Items[i] = x
 	}
-	out, err := w.run(ctx, w.settle, g.Tag, requestID, c)
+	out, err := w.run(ctx, "settle", g.Tag, requestID, c)
 	if err != nil {
 		return nil, fmt.Errorf("counting %d alerts: %w", len(items), err)
 	}
@@ -133,8 +135,12 @@ func asCall(i Item) callItem {
 	return out
 }
 
-func (w *Windows) run(ctx context.Context, script *redis.Script, tag, requestID string, c call) (reply, error) {
-	var out reply
+func (w *Windows) run(ctx context.Context, script, tag, requestID string, c call) (out reply, err error) {
+	if w.Start != nil {
+		var done func(error)
+		ctx, done = w.Start(ctx, script)
+		defer func() { done(err) }()
+	}
 	args, err := json.Marshal(c)
 	if err != nil {
 		return out, fmt.Errorf("encoding script arguments: %w", err)
@@ -144,7 +150,7 @@ func (w *Windows) run(ctx context.Context, script *redis.Script, tag, requestID 
 	for _, item := range c.Items {
 		keys = append(keys, base+"i:"+item.Fingerprint)
 	}
-	text, err := script.Run(ctx, w.redis, keys, args).Text()
+	text, err := w.scripts[script].Run(ctx, w.redis, keys, args).Text()
 	if err != nil {
 		return out, err
 	}
