@@ -12,6 +12,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,12 +24,15 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
+	"github.com/stormproof/stormproof/gateway/auth"
 	"github.com/stormproof/stormproof/gateway/clock"
 	"github.com/stormproof/stormproof/gateway/config"
 	"github.com/stormproof/stormproof/gateway/remediation"
@@ -107,7 +111,12 @@ func New(o Options) (*Gateway, error) {
 	g.server = server.New(o.Config.Limits, &g.process, g.checks(kubernetes, o.Config.Kubernetes.Namespace), metrics, o.Logger)
 	g.server.Testing, g.server.Trusted = o.Testing, o.Config.Listen.Trusted()
 	g.server.Shadow = g.process.shadow
-	if err := g.listen(); err != nil {
+	gate, err := g.gate(o.Config)
+	if err == nil {
+		g.server.Authenticate(gate)
+		err = g.listen()
+	}
+	if err != nil {
 		return nil, errors.Join(err, g.redis.Close())
 	}
 	return g, nil
@@ -117,7 +126,7 @@ func New(o Options) (*Gateway, error) {
 // gateway leaves no connection behind.
 func newClient(o Options) (client.Client, *http.Transport, error) {
 	scheme := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
+	if err := errors.Join(v1alpha1.AddToScheme(scheme), authenticationv1.AddToScheme(scheme), authorizationv1.AddToScheme(scheme)); err != nil {
 		return nil, nil, fmt.Errorf("registering kinds: %w", err)
 	}
 	metav1.AddToGroupVersion(scheme, v1alpha1.GroupVersion)
@@ -150,9 +159,26 @@ func (g *Gateway) checks(c client.Client, namespace string) []server.Check {
 	}
 }
 
+// gate is who may send alerts by a configuration.
+func (g *Gateway) gate(c config.Config) (*auth.Gate, error) {
+	gate, err := auth.New(auth.Options{Config: c.Auth, Client: g.kubernetes, Caller: g.caller, Redis: g.redis, Prefix: c.Redis.Prefix,
+		Alone: c.Redis.OnFailure == config.Degrade, Clock: g.options.Clock, Log: g.log})
+	if err != nil {
+		return nil, fmt.Errorf("reading who may send alerts: %w", err)
+	}
+	return gate, nil
+}
+
 func (g *Gateway) listen() (err error) {
+	secret, err := auth.TLS(g.config.Listen.TLS, g.log)
+	if err != nil {
+		return err
+	}
 	if g.public, err = bind("listen.public", g.options.Config.Listen.Public); err != nil {
 		return err
+	}
+	if secret != nil {
+		g.public = tls.NewListener(g.public, secret)
 	}
 	if g.admin, err = bind("listen.admin", g.options.Config.Listen.Admin); err != nil {
 		return errors.Join(err, g.public.Close())

@@ -1,19 +1,27 @@
 package gateway
 
 import (
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
 )
 
-// fixedMapper knows the two kinds that the gateway writes, so that it needs no discovery,
+// fixedMapper knows the kinds that the gateway writes, so that it needs no discovery,
 // and can start while the API server is down.
 func fixedMapper() meta.RESTMapper {
 	m := meta.NewDefaultRESTMapper([]schema.GroupVersion{v1alpha1.GroupVersion})
 	for kind, plural := range map[string]string{"RemediationRequest": "remediationrequests", "StormPage": "stormpages"} {
 		m.AddSpecific(v1alpha1.GroupVersion.WithKind(kind), v1alpha1.GroupVersion.WithResource(plural),
 			v1alpha1.GroupVersion.WithResource(plural[:len(plural)-1]), meta.RESTScopeNamespace)
+	}
+	for kind, plural := range map[schema.GroupVersionKind]string{
+		authenticationv1.SchemeGroupVersion.WithKind("TokenReview"):        "tokenreviews",
+		authorizationv1.SchemeGroupVersion.WithKind("SubjectAccessReview"): "subjectaccessreviews",
+	} {
+		m.AddSpecific(kind, kind.GroupVersion().WithResource(plural), kind.GroupVersion().WithResource(plural[:len(plural)-1]), meta.RESTScopeRoot)
 	}
 	return m
 }

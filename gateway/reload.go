@@ -96,10 +96,15 @@ func (g *Gateway) reload(ctx context.Context, c config.Config) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
+	gate, err := g.gate(c)
+	if err != nil {
+		return err
+	}
 	if err := g.decideBy(c); err != nil {
 		return err
 	}
 	g.server.SetLimits(c.Limits)
+	g.server.Authenticate(gate)
 	// Told before the level changes, which might swallow it.
 	g.log.InfoContext(ctx, "configuration reloaded", "file", g.options.ConfigFile, "changed", changed)
 	g.metrics.Reloaded(nil)

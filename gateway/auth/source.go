@@ -1,6 +1,3 @@
-// Package auth says who sent a request, and whether he may.
-//
-// Source is for everybody who treats senders apart, in limits and logs.
 package auth
 
 import (

@@ -23,6 +23,7 @@ type Config struct {
 	Limits     Limits        `yaml:"limits"`
 	Policy     policy.Config `yaml:"policy"`
 	Log        Log           `yaml:"log"`
+	Auth       Auth          `yaml:"auth"`
 	// Shadow, if given, is tried beside the rest: what would become of each alert is counted,
 	// nothing is made of it. What it leaves out is as above.
 	Shadow *Rules `yaml:"shadow,omitempty"`
@@ -51,6 +52,7 @@ type Listen struct {
 	Grace time.Duration `yaml:"grace"`
 	// TrustedProxies are the networks, such as 10.0.0.0/8, whose X-Forwarded-For is believed.
 	TrustedProxies []string `yaml:"trustedProxies"`
+	TLS            TLS      `yaml:"tls"`
 }
 
 // Kubernetes says where objects go and how patient calls are.
@@ -159,7 +161,8 @@ type Log struct {
 // Defaults is the configuration of an empty file.
 func Defaults() Config {
 	return Config{
-		Listen: Listen{Public: ":8080", Admin: ":9090", Grace: 20 * time.Second, TrustedProxies: []string{}},
+		Listen: Listen{Public: ":8080", Admin: ":9090", Grace: 20 * time.Second, TrustedProxies: []string{},
+			TLS: TLS{ClientAuth: Optional, MinVersion: "1.2"}},
 		Kubernetes: Kubernetes{
 			Namespace: "default", Timeout: 4 * time.Second, QPS: 200, Burst: 400,
 			FlushInterval: time.Second,
@@ -185,6 +188,7 @@ func Defaults() Config {
 		},
 		Policy: policy.Default(),
 		Log:    Log{Level: "info"},
+		Auth:   defaultAuth(),
 	}
 }
 

@@ -26,7 +26,7 @@ func (c Config) Validate() error {
 	return errors.Join(
 		c.Listen.validate(), c.Kubernetes.validate(), c.Redis.validate(),
 		c.Dedup.validate(), c.Storm.validate(c.Dedup.IgnoredLabels), c.Limits.validate(),
-		policyErr, c.Log.validate(), c.Shadow.validate(),
+		policyErr, c.Log.validate(), c.Shadow.validate(), c.Auth.validate(c.Listen.TLS),
 	)
 }
 
@@ -56,7 +56,7 @@ func below(prefix string, err error) error {
 }
 
 func (l Listen) validate() error {
-	errs := []error{address("listen.public", l.Public), address("listen.admin", l.Admin), positive("listen.grace", l.Grace)}
+	errs := []error{address("listen.public", l.Public), address("listen.admin", l.Admin), positive("listen.grace", l.Grace), l.TLS.validate()}
 	for i, text := range l.TrustedProxies {
 		if _, err := netip.ParsePrefix(text); err != nil {
 			errs = append(errs, wrong(fmt.Sprintf("listen.trustedProxies[%d]", i), "%q is no network: write for example 10.0.0.0/8, or 10.1.2.3/32 for one address", text))

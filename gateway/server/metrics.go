@@ -30,6 +30,7 @@ type Metrics struct {
 	kubernetes *prometheus.CounterVec
 	corrupt    prometheus.Counter
 	panics     prometheus.Counter
+	admissions *prometheus.CounterVec
 	parked     prometheus.Gauge
 	left       prometheus.Counter
 	shadow     *prometheus.CounterVec
@@ -56,7 +57,7 @@ func NewMetrics() *Metrics {
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	f := promauto.With(r)
 	m := &Metrics{
-		Registry: r,
+		Registry: r, admissions: admissions(f),
 		received: f.NewCounterVec(prometheus.CounterOpts{Name: "stormproof_alerts_received_total",
 			Help: "Alerts that were read, by source. Each ends in stormproof_alerts_total; until then it is in stormproof_alerts_pending."}, []string{"source"}),
 		alerts: f.NewCounterVec(prometheus.CounterOpts{Name: "stormproof_alerts_total",

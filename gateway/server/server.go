@@ -52,6 +52,7 @@ type Server struct {
 	slots    chan struct{}
 	stopping atomic.Bool
 	parked   *park.Park
+	gate     atomic.Pointer[auth.Gate]
 	// Testing, if not nil, answers below /testing/ on the private listener. Set it before Admin.
 	Testing http.Handler
 	// Shadow, if not nil, answers at /shadow on the private listener. Set it before Admin.
@@ -85,7 +86,7 @@ func (s *Server) routes() []endpoint {
 	out := []endpoint{{http.MethodGet, "/api/v1/openapi.yaml", http.HandlerFunc(describe)},
 		{http.MethodGet, "/healthz", http.HandlerFunc(alive)}, {http.MethodGet, "/readyz", http.HandlerFunc(s.ready)}}
 	for _, source := range alert.Sources() {
-		out = append(out, endpoint{http.MethodPost, "/api/v1/alerts/" + source.Name(), s.admit(s.take(source))})
+		out = append(out, endpoint{http.MethodPost, "/api/v1/alerts/" + source.Name(), s.admit(s.known(source.Name(), s.take(source)))})
 	}
 	return out
 }

@@ -34,6 +34,7 @@ var rules = []Rule{
 	{"heal", "What is healed was armed before.", (*linter).heals},
 	{"redis-needs", "What is asked of Redis goes together, and a step that reaches a whole server has its own.", (*linter).redisRules},
 	{"replica", "A replica that is named exists, and one that is killed is a program.", (*linter).replicas},
+	{"credentials", "What a send shows is known by then, certificates have `needs: {https: true}`, and a file that is written anew was there.", (*linter).credentials},
 	{"possible", "The system can do what a step demands of it.", (*linter).possible},
 	{"load", "A load's profile and arrival make sense.", (*linter).loads},
 	{"expression", "Expressions compile and yield true or false.", (*linter).expressions},

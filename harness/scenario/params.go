@@ -26,8 +26,12 @@ func runtimeNames() []string {
 
 // isRuntime reports whether a placeholder is left for the run.
 func isRuntime(name string) bool {
-	return numberedNamespace.MatchString(name) || strings.HasPrefix(name, "sink.") || strings.HasPrefix(name, "secret.") || slices.Contains(runtimeNames(), name) ||
+	return numberedNamespace.MatchString(name) || strings.HasPrefix(name, "sink.") || hasPrefix(name, "secret.", "bcrypt.", "base64.", "file.") || slices.Contains(runtimeNames(), name) ||
 		name == "end" || name == "else" // of Go's templates
+}
+
+func hasPrefix(name string, prefixes ...string) bool {
+	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(name, p) })
 }
 
 // scope is the parameters that one file's placeholders are filled in from.

@@ -168,7 +168,7 @@ func (r *reference) faults() {
 func (r *reference) expressions() {
 	r.line("## Expressions\n\n[CEL](https://cel.dev) with its extensions for strings, lists, sets, math and two variables.\n\n%s", expressionsBlock())
 	r.line("## Placeholders\n\nFilled in by the run; every other `{{name}}` is a parameter. Those from `dir` on are for the description of a system.\n\n| placeholder | is |\n|---|---|")
-	r.line("| `{{i}}` | number of the alert, or of the request of send.json, from 1 |\n| `{{ns}}`, `{{ns2}}`, ... | the scenario's namespaces |\n| `{{secret.NAME}}` | a secret drawn from the seed; P9 fails when it is found in a log, an answer, a probe, metrics, Redis or, unless it was sent in an alert or a body, an object or Event |\n| `{{name}}` | in a scenario with cases: the name of the case |")
+	r.line("| `{{i}}` | number of the alert, or of the request of send.json, from 1 |\n| `{{ns}}`, `{{ns2}}`, ... | the scenario's namespaces |\n| `{{secret.NAME}}` | a secret drawn from the seed; P9 fails when it is found in a log, an answer, a probe, metrics, Redis or, unless it was sent in an alert or a body, an object or Event |\n| `{{bcrypt.NAME}}`, `{{base64.NAME}}` | in files: a bcrypt hash of that secret, and its base64 |\n| `{{file.NAME}}` | the path of a file of `files`, or of a certificate; see needs.https |\n| `{{name}}` | in a scenario with cases: the name of the case |")
 	for _, name := range sortedKeys(system.Placeholders) {
 		if name != "ns" {
 			r.line("| `{{%s}}` | %s |", name, cell(system.Placeholders[name]))

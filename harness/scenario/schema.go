@@ -53,7 +53,7 @@ func reflectSchema(root any, id, title string) (*jsonschema.Schema, error) {
 	s := r.Reflect(root)
 	s.ID, s.Title = jsonschema.ID(id), title
 	one := uint64(1)
-	for _, name := range []string{"Step", "Alertmanager"} {
+	for _, name := range []string{"Step", "Alertmanager", "As"} {
 		def, ok := s.Definitions[name]
 		if !ok {
 			return nil, fmt.Errorf("generating the scenario schema: no definition %s", name)

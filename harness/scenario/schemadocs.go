@@ -23,6 +23,11 @@ var definitionDocs = map[string]string{
 	"Crash":             "Let a replica kill itself when it next reaches a named step of its own pipeline: a fault with a receipt. It needs: {system: binary}.",
 	"Replica":           "Picks one replica.",
 	"Use":               "Put the steps of a fragment here.",
+	"As":                "Who sends: exactly one of these fields.",
+	"TokenOf":           "A token that the API server makes for a service account, good for an hour.",
+	"BasicOf":           "A name and a password, as basic_auth of Alertmanager sends them.",
+	"HMACOf":            "A signature over each request, as Standard Webhooks have it.",
+	"CertificateOf":     "A client certificate of the authority in {{file.clients-ca}}.",
 	"Alertmanager":      "Drive a real Alertmanager that has the gateway as its webhook: exactly one of these fields.",
 	"AlertmanagerStart": "Start it; its one route groups and repeats like this.",
 	"AlertmanagerFire":  "Post alerts to Alertmanager's own API.",
@@ -63,6 +68,7 @@ var fieldDocs = map[string]string{
 	"ObjectsKind.apiVersion": "For example v1.", "ObjectsKind.kind": "For example ConfigMap.",
 	"AlertmanagerFire.alerts": "The alerts.", "AlertmanagerStart.groupBy": "Labels that group alerts.", "AlertmanagerStart.groupWait": "Alertmanager's group_wait.",
 	"AlertmanagerStart.groupInterval": "Alertmanager's group_interval.", "AlertmanagerStart.repeatInterval": "Alertmanager's repeat_interval.",
+	"BasicOf.user":         "The name.",
 	"Alertmanager.resolve": "Post the same alerts as resolved.",
 }
 
@@ -72,6 +78,7 @@ var fieldExamples = map[string]any{
 	"Send.id": "first", "Storm.id": "wave", "Storm.count": 10, "LoadStep.id": "load", "Fault.id": "down", "Fault.target": "kubernetes", "Fault.kind": "latency",
 	"Check.that": "rr.size() == 1", "Wait.that": "rr.size() == 1", "Hold.that": "rr.size() == 1", "Wait.within": "5s", "Hold.for": "500ms",
 	"Select.count": 1, "Phase.to": "Completed", "Phase.count": 1, "Crash.at": "object-created", "Use.fragment": "../fragments/open-incident.yaml",
+	"TokenOf.serviceAccount": "alertmanager", "BasicOf.user": "alertmanager", "BasicOf.password": "{{secret.pager}}", "HMACOf.secret": "hook", "CertificateOf.name": "alertmanager",
 	"Step.advance": "5m1s", "Step.heal": "down", "Ready.path": "/healthz", "SystemClock.path": "/clock",
 	"ObjectsKind.apiVersion": "v1", "ObjectsKind.kind": "ConfigMap",
 	"AlertmanagerStart.groupWait": "300ms", "AlertmanagerStart.groupInterval": "500ms", "AlertmanagerStart.repeatInterval": "1h",

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/stormproof/stormproof/harness/fault"
 )
@@ -45,6 +46,12 @@ func (s *Step) Name() string {
 		return fmt.Sprintf("kill replica %d", max(1, s.Kill.Replica))
 	case s.Terminate != nil:
 		return fmt.Sprintf("terminate replica %d", max(1, s.Terminate.Replica))
+	case s.Write != nil:
+		return "write " + strings.Join(sortedKeys(s.Write), ", ")
+	case s.Renew != nil:
+		return "renew " + *s.Renew
+	case s.Revoke != nil:
+		return "revoke " + *s.Revoke
 	case s.Use != nil:
 		return "use " + s.Use.Fragment
 	case s.Sequence != nil:

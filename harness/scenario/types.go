@@ -33,8 +33,10 @@ type Scenario struct {
 	Sinks  []string `yaml:"sinks,omitempty" json:"sinks,omitempty" jsonschema_description:"Recording HTTP servers of the harness: {{sink.NAME}} is the URL, received.NAME the requests."`
 	// Gateway overrides keys of the system's configuration.
 	Gateway map[string]any `yaml:"gateway,omitempty" json:"gateway,omitempty" jsonschema_description:"Overrides of the gateway's configuration, in its own keys."`
-	Timeout Duration       `yaml:"timeout,omitempty" json:"timeout,omitempty" jsonschema_description:"Bound on one round, set-up and clean-up included. Default 60s."`
-	Steps   []Step         `yaml:"steps" json:"steps" jsonschema:"minItems=1" jsonschema_description:"What happens, in order."`
+	// Files are written before the system starts.
+	Files   map[string]string `yaml:"files,omitempty" json:"files,omitempty" jsonschema_description:"Files for the gateway's configuration: {{file.NAME}} is the path. In the text {{bcrypt.NAME}} is a bcrypt hash of {{secret.NAME}}, and {{base64.NAME}} its base64."`
+	Timeout Duration          `yaml:"timeout,omitempty" json:"timeout,omitempty" jsonschema_description:"Bound on one round, set-up and clean-up included. Default 60s."`
+	Steps   []Step            `yaml:"steps" json:"steps" jsonschema:"minItems=1" jsonschema_description:"What happens, in order."`
 
 	// Params and Cases are filled in when the file is loaded; nothing reads them later.
 	Params map[string]any   `yaml:"params,omitempty" json:"params,omitempty" jsonschema_description:"Values by name: {{n}} stands for the value of n anywhere in the file. A text that is nothing else takes the value with its type."`
@@ -104,6 +106,8 @@ type Needs struct {
 	Namespaces  int      `yaml:"namespaces,omitempty" json:"namespaces,omitempty" jsonschema:"minimum=1,maximum=5" jsonschema_description:"How many namespaces: {{ns}}, {{ns2}}, ... Default 1."`
 	Replicas    int      `yaml:"replicas,omitempty" json:"replicas,omitempty" jsonschema:"minimum=1,maximum=3" jsonschema_description:"How many gateways share Redis and Kubernetes; requests go to them in turn. Default 1."`
 	Skew        Duration `yaml:"skew,omitempty" json:"skew,omitempty" jsonschema_description:"How far the wall clock of each replica is ahead of the one before, as on machines whose clocks were set by hand. Needs replicas, and the gateway in process."`
+	// HTTPS has certificates made for the gateway and for senders.
+	HTTPS bool `yaml:"https,omitempty" json:"https,omitempty" jsonschema_description:"Senders speak TLS. Certificates are made for it: {{file.tls-cert}} and {{file.tls-key}} for the gateway's listen.tls, {{file.clients-ca}} is the authority of client certificates."`
 	// System chooses the adapter; see package system.
 	System string `yaml:"system,omitempty" json:"system,omitempty" jsonschema:"enum=process,enum=binary,enum=cluster" jsonschema_description:"How the gateway must run: process, inside the harness; binary, as a program of its own, which crash needs; or cluster, as Pods, which needs a Kind cluster. Kill needs one of the last two. Default: as the command line says."`
 	// RedisDown starts the gateway while its Redis refuses connections.
@@ -112,28 +116,31 @@ type Needs struct {
 
 // Step is one action or one check; exactly one field is set.
 type Step struct {
-	Send         *Send         `yaml:"send,omitempty" json:"send,omitempty"`
-	Storm        *Storm        `yaml:"storm,omitempty" json:"storm,omitempty"`
-	Load         *LoadStep     `yaml:"load,omitempty" json:"load,omitempty"`
-	Advance      *Duration     `yaml:"advance,omitempty" json:"advance,omitempty" jsonschema_description:"Move the clock of every gateway forward, for example 4m59s999ms; nothing sleeps."`
-	Fault        *Fault        `yaml:"fault,omitempty" json:"fault,omitempty"`
-	Heal         *string       `yaml:"heal,omitempty" json:"heal,omitempty" jsonschema_description:"Remove a fault, by its id."`
-	Eventually   *Wait         `yaml:"eventually,omitempty" json:"eventually,omitempty"`
-	Consistently *Hold         `yaml:"consistently,omitempty" json:"consistently,omitempty"`
-	Expect       *Check        `yaml:"expect,omitempty" json:"expect,omitempty"`
-	Phase        *Phase        `yaml:"phase,omitempty" json:"phase,omitempty"`
-	Delete       *Select       `yaml:"delete,omitempty" json:"delete,omitempty"`
-	Apply        *string       `yaml:"apply,omitempty" json:"apply,omitempty" jsonschema_description:"Create what a Kubernetes manifest says, as a user would."`
-	Redis        *RedisCommand `yaml:"redis,omitempty" json:"redis,omitempty"`
-	Restart      *Restart      `yaml:"restart,omitempty" json:"restart,omitempty"`
-	Reload       *Reload       `yaml:"reload,omitempty" json:"reload,omitempty"`
-	Crash        *Crash        `yaml:"crash,omitempty" json:"crash,omitempty"`
-	Kill         *Replica      `yaml:"kill,omitempty" json:"kill,omitempty" jsonschema_description:"SIGKILL for a replica; restart starts it again. It needs: {system: binary} or {system: cluster}."`
-	Terminate    *Replica      `yaml:"terminate,omitempty" json:"terminate,omitempty" jsonschema_description:"Stop a replica in an orderly way (SIGTERM) and wait until it is gone."`
-	Use          *Use          `yaml:"use,omitempty" json:"use,omitempty" jsonschema_description:"Put the steps of a fragment here."`
-	Sequence     []Step        `yaml:"sequence,omitempty" json:"sequence,omitempty" jsonschema:"minItems=1" jsonschema_description:"Steps one after the other, as one branch of concurrently."`
-	Concurrently []Step        `yaml:"concurrently,omitempty" json:"concurrently,omitempty" jsonschema:"minItems=2" jsonschema_description:"Steps that run at the same time, nested as deep as you like; the next step waits for all. One that fails stops no other, and every failure is told."`
-	Alertmanager *Alertmanager `yaml:"alertmanager,omitempty" json:"alertmanager,omitempty"`
+	Send         *Send             `yaml:"send,omitempty" json:"send,omitempty"`
+	Storm        *Storm            `yaml:"storm,omitempty" json:"storm,omitempty"`
+	Load         *LoadStep         `yaml:"load,omitempty" json:"load,omitempty"`
+	Advance      *Duration         `yaml:"advance,omitempty" json:"advance,omitempty" jsonschema_description:"Move the clock of every gateway forward, for example 4m59s999ms; nothing sleeps."`
+	Fault        *Fault            `yaml:"fault,omitempty" json:"fault,omitempty"`
+	Heal         *string           `yaml:"heal,omitempty" json:"heal,omitempty" jsonschema_description:"Remove a fault, by its id."`
+	Eventually   *Wait             `yaml:"eventually,omitempty" json:"eventually,omitempty"`
+	Consistently *Hold             `yaml:"consistently,omitempty" json:"consistently,omitempty"`
+	Expect       *Check            `yaml:"expect,omitempty" json:"expect,omitempty"`
+	Phase        *Phase            `yaml:"phase,omitempty" json:"phase,omitempty"`
+	Delete       *Select           `yaml:"delete,omitempty" json:"delete,omitempty"`
+	Apply        *string           `yaml:"apply,omitempty" json:"apply,omitempty" jsonschema_description:"Create what a Kubernetes manifest says, as a user would; for a RoleBinding, wait until the API server acts on it."`
+	Redis        *RedisCommand     `yaml:"redis,omitempty" json:"redis,omitempty"`
+	Restart      *Restart          `yaml:"restart,omitempty" json:"restart,omitempty"`
+	Reload       *Reload           `yaml:"reload,omitempty" json:"reload,omitempty"`
+	Crash        *Crash            `yaml:"crash,omitempty" json:"crash,omitempty"`
+	Kill         *Replica          `yaml:"kill,omitempty" json:"kill,omitempty" jsonschema_description:"SIGKILL for a replica; restart starts it again. It needs: {system: binary} or {system: cluster}."`
+	Terminate    *Replica          `yaml:"terminate,omitempty" json:"terminate,omitempty" jsonschema_description:"Stop a replica in an orderly way (SIGTERM) and wait until it is gone."`
+	Write        map[string]string `yaml:"write,omitempty" json:"write,omitempty" jsonschema:"minProperties=1" jsonschema_description:"Write files anew while the gateways run: their names under files to their text."`
+	Renew        *string           `yaml:"renew,omitempty" json:"renew,omitempty" jsonschema:"enum=server,enum=clients" jsonschema_description:"Write certificates anew while the gateway runs: its own (server), or the authority of client certificates (clients). Every later request makes a new connection."`
+	Revoke       *string           `yaml:"revoke,omitempty" json:"revoke,omitempty" jsonschema_description:"Delete a service account in {{ns}}, and wait until the API server itself refuses its tokens, which takes it up to 10 s."`
+	Use          *Use              `yaml:"use,omitempty" json:"use,omitempty" jsonschema_description:"Put the steps of a fragment here."`
+	Sequence     []Step            `yaml:"sequence,omitempty" json:"sequence,omitempty" jsonschema:"minItems=1" jsonschema_description:"Steps one after the other, as one branch of concurrently."`
+	Concurrently []Step            `yaml:"concurrently,omitempty" json:"concurrently,omitempty" jsonschema:"minItems=2" jsonschema_description:"Steps that run at the same time, nested as deep as you like; the next step waits for all. One that fails stops no other, and every failure is told."`
+	Alertmanager *Alertmanager     `yaml:"alertmanager,omitempty" json:"alertmanager,omitempty"`
 }
 
 // Use names a fragment. No loaded scenario has one: the fragment's steps are in its place.
@@ -168,6 +175,8 @@ type Send struct {
 	Method        string            `yaml:"method,omitempty" json:"method,omitempty"`
 	Path          string            `yaml:"path,omitempty" json:"path,omitempty"`
 	Headers       map[string]string `yaml:"headers,omitempty" json:"headers,omitempty"`
+	As            *As               `yaml:"as,omitempty" json:"as,omitempty" jsonschema_description:"Who sends. Default: a bearer token that nobody knows."`
+	TLS           string            `yaml:"tls,omitempty" json:"tls,omitempty" jsonschema:"enum=1.0,enum=1.1,enum=1.2,enum=1.3" jsonschema_description:"The only version of TLS that is spoken, in quotes. Default: what both sides know best."`
 	Body          *string           `yaml:"body,omitempty" json:"body,omitempty" jsonschema_description:"Send these bytes instead of alerts."`
 	JSON          any               `yaml:"json,omitempty" json:"json,omitempty" jsonschema_description:"Send this value as JSON instead of alerts; placeholders in its strings are filled in."`
 	Count         int               `yaml:"count,omitempty" json:"count,omitempty" jsonschema:"minimum=1,maximum=50000" jsonschema_description:"Send the value of json this often, numbered by {{i}} from 1. Default 1."`

@@ -36,6 +36,8 @@ type Response struct {
 	history.Answer
 	Header http.Header
 	Body   []byte
+	// Certificate is the common name of the server's certificate, "" without TLS.
+	Certificate string
 }
 
 // Client sends requests and records both directions.
@@ -110,7 +112,11 @@ func (c *Client) exchange(ctx context.Context, r Request) (Response, error) {
 	if err != nil {
 		return Response{}, fmt.Errorf("reading answer: %w", err)
 	}
-	return Response{Answer: ParseAnswer(res.StatusCode, res.Header, b), Header: res.Header, Body: b}, nil
+	out := Response{Answer: ParseAnswer(res.StatusCode, res.Header, b), Header: res.Header, Body: b}
+	if res.TLS != nil {
+		out.Certificate = res.TLS.PeerCertificates[0].Subject.CommonName
+	}
+	return out, nil
 }
 
 func gzipped(b []byte) ([]byte, error) {

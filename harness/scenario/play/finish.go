@@ -225,7 +225,7 @@ func (w *world) releaseProxies(ctx context.Context) error {
 		err = errors.Join(err, w.redisProxy.Close(ctx))
 	}
 	err = errors.Join(err, w.stopRedis(ctx))
-	w.http.CloseIdleConnections()
+	w.closeIdle()
 	w.watch, w.redisProxy, w.kubeProxy = nil, nil, nil
 	w.redis = nil
 	return err

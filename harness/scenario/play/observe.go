@@ -212,7 +212,9 @@ type answer struct {
 	problem  string
 	verdicts map[string]int
 	headers  map[string]any
-	body     any
+	// certificate is the common name of the server's, "" without TLS.
+	certificate string
+	body        any
 }
 
 func newAnswers() *answers { return &answers{byID: map[string][]answer{}} }
@@ -232,7 +234,7 @@ func (a *answers) view() map[string]any {
 		var items []any
 		for _, x := range list {
 			items = append(items, map[string]any{"status": int64(x.status), "problem": x.problem,
-				"latencyMs": x.latency.Milliseconds(), "headers": x.headers, "body": x.body})
+				"latencyMs": x.latency.Milliseconds(), "headers": x.headers, "body": x.body, "certificate": x.certificate})
 		}
 		out[id] = map[string]any{"count": int64(len(list)), "statuses": asAny(statuses),
 			"verdicts": asAny(verdicts), "list": items}

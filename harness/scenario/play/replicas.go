@@ -103,7 +103,7 @@ func (w *world) startSystem(ctx context.Context) (err error) {
 		r := &replica{spec: system.Spec{
 			Name: w.prefix + w.name() + "-" + n, Replica: i + 1, Dir: filepath.Join(w.dir, w.name()+"-"+n),
 			Namespace: w.namespaces[0], Home: w.home, Skew: time.Duration(i) * w.scenario.Needs.Skew.D(), RedisPrefix: w.prefix, Kubernetes: way,
-			Config: w.scenario.Gateway, LogFile: filepath.Join(w.dir, w.name()+"-"+n+".log"), Values: w.sinkValues()}}
+			Config: w.gatewayBlock(w.scenario.Gateway), LogFile: filepath.Join(w.dir, w.name()+"-"+n+".log"), Values: w.sinkValues()}}
 		w.replicas.list = append(w.replicas.list, r)
 		w.replicas.mu.Unlock()
 		if w.redis != nil {
@@ -176,7 +176,7 @@ func (w *world) waitReady(ctx context.Context, instance system.Instance) error {
 		return nil
 	}
 	return waitFailed(wait.Until(ctx, "the "+w.name()+" is ready", readyWithin, 5*time.Millisecond, func(ctx context.Context) wait.Look {
-		status, body, err := w.fetch(ctx, instance.URL()+path)
+		status, body, err := w.fetch(ctx, w.public(instance.URL())+path)
 		look := wait.Look{Done: status == want, Err: err, Hopeless: exited(instance)}
 		if err == nil {
 			look.State = func() string {
@@ -210,7 +210,7 @@ func (w *world) client(n int) (*traffic.Client, error) {
 	if instance == nil {
 		return nil, fmt.Errorf("replica %d is not running; restart it first", r.spec.Replica)
 	}
-	return w.sender(instance.URL()), nil
+	return w.sender(w.public(instance.URL())), nil
 }
 
 // balanced is a sender that knows one address for all replicas.
@@ -226,7 +226,7 @@ func (w *world) sender(url string) *traffic.Client {
 func (w *world) first() string {
 	for _, r := range w.replicas.all() {
 		if instance := r.running(); instance != nil {
-			return instance.URL()
+			return w.public(instance.URL())
 		}
 	}
 	return ""
@@ -287,10 +287,10 @@ func (w *world) restart(ctx context.Context, s *scenario.Restart) error {
 			return failf("stopping gateway %d: %v", r.spec.Replica, err)
 		}
 		if s.Gateway != nil {
-			r.spec.Config = s.Gateway
+			r.spec.Config = w.gatewayBlock(s.Gateway)
 		}
 	}
-	w.http.CloseIdleConnections()
+	w.closeIdle()
 	for _, r := range list {
 		if err := w.start(ctx, r); err != nil {
 			return err
@@ -317,8 +317,8 @@ func (w *world) reload(ctx context.Context, s *scenario.Reload) error {
 		if !ok {
 			return fmt.Errorf("replica %d is down, or cannot be given another configuration while it runs: use restart: {gateway: ...}", r.spec.Replica)
 		}
-		r.spec.Config = s.Gateway
-		if err := reloader.Reload(ctx, s.Gateway); err != nil {
+		r.spec.Config = w.gatewayBlock(s.Gateway)
+		if err := reloader.Reload(ctx, r.spec.Config); err != nil {
 			return fmt.Errorf("reloading replica %d: %w", r.spec.Replica, err)
 		}
 	}

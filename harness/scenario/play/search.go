@@ -24,7 +24,7 @@ type search struct {
 }
 
 func newSearch(secrets map[string]secret) *search {
-	x := &search{secrets: secrets, forms: map[string][][]byte{}}
+	x := &search{secrets: maps.Clone(secrets), forms: map[string][][]byte{}}
 	for name, s := range secrets {
 		x.forms[name] = disguises(s.value)
 	}
@@ -44,17 +44,32 @@ func disguises(value string) [][]byte {
 	return out
 }
 
+// also plants a secret that somebody else drew.
+func (x *search) also(name, value string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.secrets[name], x.forms[name] = secret{value: value}, disguises(value)
+}
+
+// known is what is looked for now.
+func (x *search) known() (map[string]secret, map[string][][]byte) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return maps.Clone(x.secrets), maps.Clone(x.forms)
+}
+
 // read searches one trace; where names it. Objects may hold what was sent in alerts.
 func (x *search) read(where string, trace []byte, objects bool) {
 	if len(trace) == 0 {
 		return
 	}
 	var found []history.Leak
-	for _, name := range slices.Sorted(maps.Keys(x.secrets)) {
-		if objects && x.secrets[name].content {
+	secrets, forms := x.known()
+	for _, name := range slices.Sorted(maps.Keys(secrets)) {
+		if objects && secrets[name].content {
 			continue
 		}
-		for _, form := range x.forms[name] {
+		for _, form := range forms[name] {
 			if at := bytes.Index(trace, form); at >= 0 {
 				found = append(found, history.Leak{Secret: name, Where: fmt.Sprintf("%s, line %d", where, 1+bytes.Count(trace[:at], []byte("\n")))})
 				break

@@ -32,7 +32,7 @@ type secret struct {
 	content bool
 }
 
-var secretPlaceholder = regexp.MustCompile(`\{\{secret\.([A-Za-z0-9-]+)\}\}`)
+var secretPlaceholder = regexp.MustCompile(`\{\{(?:secret|bcrypt|base64)\.([A-Za-z0-9-]+)\}\}`)
 
 // plantSecrets draws the secrets of a world from its seed: those above, and each
 // {{secret.NAME}} of the scenario.
@@ -61,12 +61,15 @@ func plantSecrets(s *scenario.Scenario, seed uint64) (map[string]secret, error) 
 	return out, nil
 }
 
-// mentioned adds the secrets that a value names, and whether any place is not a header.
+// unsent are the fields below which nothing becomes an alert's content.
+var unsent = []string{"headers", "as", "files", "write"}
+
+// mentioned adds the secrets that a value names, and whether any place is one of content.
 func mentioned(v any, header bool, content map[string]bool) {
 	switch t := v.(type) {
 	case map[string]any:
 		for k, inner := range t {
-			mentioned(inner, header || strings.EqualFold(k, "headers"), content)
+			mentioned(inner, header || slices.Contains(unsent, strings.ToLower(k)), content)
 		}
 	case []any:
 		for _, inner := range t {

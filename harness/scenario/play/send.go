@@ -29,6 +29,9 @@ const (
 // send carries out a send step and checks what it demands of the answers.
 func (w *world) send(ctx context.Context, s *scenario.Send) error {
 	requests, err := w.plan(s)
+	if err == nil && s.As != nil {
+		err = w.show(ctx, s, requests)
+	}
 	if err != nil {
 		return err
 	}
@@ -51,8 +54,14 @@ func (w *world) sendOne(ctx context.Context, s *scenario.Send, r traffic.Request
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	c, err := w.client(s.Replica)
+	if err == nil {
+		c.HTTP, err = w.senderOf(s)
+	}
 	if err != nil {
 		return err
+	}
+	if s.As != nil {
+		c.Token = "" // who he is, the request says itself
 	}
 	var responses []traffic.Response
 	if s.Retry {
@@ -71,7 +80,7 @@ func (w *world) sendOne(ctx context.Context, s *scenario.Send, r traffic.Request
 
 // viewOf reduces a response to what expressions read.
 func viewOf(r traffic.Response) answer {
-	a := answer{status: r.Status, latency: r.Latency, problem: r.Problem, verdicts: map[string]int{}, headers: map[string]any{}}
+	a := answer{status: r.Status, certificate: r.Certificate, latency: r.Latency, problem: r.Problem, verdicts: map[string]int{}, headers: map[string]any{}}
 	for _, v := range r.Verdicts {
 		a.verdicts[v.Verdict]++
 	}

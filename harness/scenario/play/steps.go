@@ -68,6 +68,12 @@ func (w *world) do(ctx context.Context, s *scenario.Step) (err error) {
 		return w.kill(ctx, max(1, s.Kill.Replica))
 	case s.Terminate != nil:
 		return w.terminate(ctx, max(1, s.Terminate.Replica))
+	case s.Write != nil:
+		return w.writeFiles(s.Write)
+	case s.Renew != nil:
+		return w.renew(*s.Renew)
+	case s.Revoke != nil:
+		return w.revoke(ctx, *s.Revoke)
 	case s.Concurrently != nil:
 		return w.concurrently(ctx, s.Concurrently)
 	case s.Sequence != nil:
@@ -199,6 +205,9 @@ func (w *world) apply(ctx context.Context, manifest string) error {
 		}
 		if err := w.kube.Create(ctx, object); err != nil {
 			return fmt.Errorf("creating %s %s: %w", object.GetKind(), object.GetName(), err)
+		}
+		if err := w.granted(ctx, object); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -124,9 +125,12 @@ type world struct {
 	http       *http.Client
 	watch      *watcher
 	// leaks knows the goroutines from before anything that must end with the world.
-	leaks   goleak.Option
-	secrets map[string]secret
-	search  *search
+	leaks     goleak.Option
+	secrets   map[string]secret
+	presented presented
+	// authorities are nil without needs.https.
+	authorities *authorities
+	search      *search
 	// last is nil until the last list was made.
 	last *lastList
 
@@ -149,7 +153,8 @@ func newWorld(ctx context.Context, host *Host, s *scenario.Scenario, round int) 
 		dir:     filepath.Join(host.Dir, s.ID, "round-"+name),
 		prefix:  "sp:" + host.RunID + ":" + slug + ":",
 		http:    &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}},
-		answers: newAnswers(), kubeCalls: newCounter(), faults: newArmedFaults(), replicas: &replicas{}}
+		answers: newAnswers(), kubeCalls: newCounter(), faults: newArmedFaults(), replicas: &replicas{},
+		presented: presented{tokens: map[scenario.TokenOf]string{}, headers: map[string]map[string]string{}}}
 	for i := range max(1, s.Needs.Namespaces) {
 		w.namespaces = append(w.namespaces, fmt.Sprintf("sp-%s-%s-%d", host.RunID, slug, i+1))
 	}
@@ -169,6 +174,9 @@ func newWorld(ctx context.Context, host *Host, s *scenario.Scenario, round int) 
 		return w, err
 	}
 	if err := w.begin(); err != nil {
+		return w, err
+	}
+	if err := errors.Join(w.certify(), w.writeFiles(s.Files)); err != nil {
 		return w, err
 	}
 	if w.requestLog, err = newRequestLog(filepath.Join(w.dir, "requests.jsonl")); err != nil {
@@ -301,6 +309,9 @@ func (w *world) expand(s string, i int) string {
 	for name, x := range w.secrets {
 		pairs = append(pairs, "{{secret."+name+"}}", x.value)
 	}
+	for _, name := range append(slices.Collect(maps.Keys(w.scenario.Files)), tlsCert, tlsKey, clientsCA) {
+		pairs = append(pairs, "{{file."+name+"}}", w.file(name))
+	}
 	for n, name := range w.namespaces {
 		pairs = append(pairs, fmt.Sprintf("{{ns%d}}", n+1), name)
 	}
@@ -334,7 +345,7 @@ func (w *world) close(ctx context.Context) error {
 		errs = append(errs, w.redis.Close())
 	}
 	errs = append(errs, w.stopRedis(ctx))
-	w.http.CloseIdleConnections()
+	w.closeIdle()
 	if w.requestLog != nil {
 		errs = append(errs, w.requestLog.close())
 	}
