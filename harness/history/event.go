@@ -154,6 +154,8 @@ type Answer struct {
 	Problem string `json:"problem,omitempty"`
 	// Error is the transport error where Status is 0.
 	Error string `json:"error,omitempty"`
+	// Barred says that the server ended the TLS handshake: it has seen no request.
+	Barred bool `json:"barred,omitempty"`
 }
 
 // Acked reports whether the sender may forget the alerts of the request.

@@ -52,7 +52,7 @@ func (r *request) acked() bool { return r.answer != nil && r.answer.Acked() }
 // maybe reports whether the request may have taken effect without our being told: no answer
 // came, or a 5xx, which can follow on half of the work.
 func (r *request) maybe() bool {
-	return r.answer == nil || r.answer.Status == 0 || r.answer.Status >= 500
+	return r.answer == nil || r.answer.Status == 0 && !r.answer.Barred || r.answer.Status >= 500
 }
 
 // entry is one alert of one request.

@@ -231,6 +231,7 @@ func TestP6NotAcknowledgedMeansSaidSo(t *testing.T) {
 		{"an answer later than that fails", Fail, answer(func(a *history.Answer) { a.Latency = 11*time.Second + 1 })},
 		{"a redirect fails", Fail, answer(func(a *history.Answer) { a.Status = 302 })},
 		{"no answer while nothing was broken fails", Fail, answer(func(a *history.Answer) { a.Status = 0 })},
+		{"no answer because TLS barred the way passes", Pass, answer(func(a *history.Answer) { a.Status, a.Barred = 0, true })},
 		{"no answer during a restart passes", Pass, start().lost("a").end()},
 		{"a request without an answer in a clean history is inconclusive", Inconclusive, start().req("a", "1", "").end()},
 	})

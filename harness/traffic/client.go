@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"time"
 
@@ -64,13 +65,19 @@ func (c *Client) Send(ctx context.Context, r Request) (Response, error) {
 	resp, err := c.exchange(ctx, r)
 	resp.ID, resp.Latency = r.ID, time.Since(begin)
 	if err != nil {
-		resp.Answer = history.Answer{ID: r.ID, Latency: resp.Latency, Error: err.Error()}
+		resp.Answer = history.Answer{ID: r.ID, Latency: resp.Latency, Error: err.Error(), Barred: barred(err)}
 	}
 	answer := resp.Answer
 	if err := c.record(history.Event{Answer: &answer}); err != nil {
 		return resp, fmt.Errorf("recording answer of %s: %w", r.ID, err)
 	}
 	return resp, nil
+}
+
+// barred tells an alert of TLS from the server.
+func barred(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "remote error"
 }
 
 func (c *Client) record(e history.Event) error {
