@@ -50,6 +50,17 @@ generate: $(BIN) ## Everything that is made from something else: deep copies, CR
 mutants: $(BIN) ## Put each seeded bug into the gateway; its scenarios must turn red
 	$(BIN) mutants $(ARGS)
 
+# SOAK is how many schedules, SEED where they begin, PLAN one schedule to tell instead.
+SOAK ?= 10000
+SEED ?= 0
+PLAN ?=
+
+.PHONY: soak
+soak: ## Random schedules of the gateway's protocol, and a hunt for bugs in it (SOAK=10000 SEED=0 PLAN='')
+	@mkdir -p bin
+	go test -c -o bin/model.test ./gateway/model
+	@bin/model.test -test.run TestSoak -test.timeout 0 -soak $(SOAK) -seed $(SEED) -plan '$(PLAN)' | grep -vE '^(PASS|FAIL|--- )'; exit $${PIPESTATUS[0]}
+
 .PHONY: demo
 demo: $(BIN) ## Gateway and real Alertmanager, a storm of 300 alerts, what came of it
 	$(BIN) demo $(ARGS)

@@ -162,7 +162,10 @@ func (in *Intake) durable(ctx context.Context, c *chunk, id string, count bool) 
 			return err
 		}
 	}
-	return errors.Join(in.open(ctx, c), in.join(ctx, c))
+	if err := in.open(ctx, c); err != nil {
+		return err // the sender comes again: no use in writing members that it is not told of
+	}
+	return in.join(ctx, c)
 }
 
 func (in *Intake) decide(ctx context.Context, c *chunk, id string, entries []*entry, count bool) error {

@@ -20,6 +20,7 @@ import (
 	"github.com/stormproof/stormproof/gateway/alert"
 	"github.com/stormproof/stormproof/gateway/config"
 	"github.com/stormproof/stormproof/gateway/intake"
+	"github.com/stormproof/stormproof/gateway/memory"
 	"github.com/stormproof/stormproof/gateway/policy"
 	"github.com/stormproof/stormproof/gateway/remediation"
 	"github.com/stormproof/stormproof/gateway/window"
@@ -123,11 +124,11 @@ func load(path string) (File, error) {
 	return f, nil
 }
 
-// world is a gateway without network: its Redis is in this process, its cluster a map.
+// world is a gateway without network: its Redis is in this process, its cluster in memory.
 type world struct {
 	config  config.Config
 	clock   *still
-	cluster *cluster
+	cluster *memory.Cluster
 	server  *miniredis.Miniredis
 	redis   *redis.Client
 	intake  *intake.Intake
@@ -170,7 +171,7 @@ func newWorld(c config.Config) (*world, error) {
 	}
 	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	server.SetTime(begin)
-	w := &world{config: c, clock: &still{begin, begin}, cluster: newCluster(), server: server, redis: redis.NewClient(&redis.Options{Addr: server.Addr()})}
+	w := &world{config: c, clock: &still{begin, begin}, cluster: memory.New(), server: server, redis: redis.NewClient(&redis.Options{Addr: server.Addr()})}
 	counters := &tallies{of: map[string]remediation.Tally{}}
 	caller := remediation.Caller{Timeout: c.Kubernetes.Timeout}
 	w.intake = &intake.Intake{Config: c, Policy: rules, Counters: counters,
@@ -196,7 +197,11 @@ func (w *world) play(ctx context.Context, dir string, s Step) (did string, probl
 		w.clock.now = w.clock.now.Add(s.Advance)
 	case s.Complete:
 		did = "completed every object"
-		w.cluster.complete()
+		for _, rr := range w.cluster.Requests() {
+			if err := w.cluster.Complete(rr); err != nil {
+				return "", nil, fmt.Errorf("completing %s: %w", rr.Name, err)
+			}
+		}
 	case s.Send != "" || s.Body != "":
 		name, body := "the body", []byte(s.Body)
 		if s.Send != "" {
@@ -210,7 +215,13 @@ func (w *world) play(ctx context.Context, dir string, s Step) (did string, probl
 		}
 		did = fmt.Sprintf("sent %s: %s", name, summary(tally(verdicts)))
 	}
-	all, storms := w.cluster.count()
+	objects, storms := w.cluster.Requests(), 0
+	for _, rr := range objects {
+		if rr.Spec.Storm != nil {
+			storms++
+		}
+	}
+	all := len(objects)
 	if did == "" {
 		did = fmt.Sprintf("%d objects, %d of them storms", all, storms)
 	}

@@ -1,0 +1,342 @@
+package model
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
+	"github.com/stormproof/stormproof/gateway/intake"
+)
+
+// violation is a promise that a schedule broke.
+type violation struct{ promise, what string }
+
+func (v violation) String() string { return v.promise + ": " + v.what }
+
+func broken(promise, format string, args ...any) *violation {
+	return &violation{promise, fmt.Sprintf(format, args...)}
+}
+
+// books hold what really happened, as nobody in the world knows it.
+type books struct {
+	w            *world
+	objects      map[string]*life // by UID
+	order        []string         // of their UIDs, by creation
+	counted      []counted
+	acknowledged []*attempt
+	crashed      bool
+	slow         *violation
+}
+
+// life is an object's.
+type life struct {
+	rr                   *v1alpha1.RemediationRequest
+	made, deleted, ended time.Time
+}
+
+// counted is one alert that a script counted on an object. Where safe is set it stands for a
+// loss: of all that Redis knew, or of what a crashed replica was about to write into status.
+// Safe is what each status showed then.
+type counted struct {
+	attempt          *attempt
+	fingerprint, uid string
+	episodes         []int64
+	at               time.Time
+	safe             map[string]v1alpha1.RemediationRequestStatus
+	crash            bool
+}
+
+func newBooks(w *world) *books { return &books{w: w, objects: map[string]*life{}} }
+
+// creates notes a new object.
+func (b *books) creates(o client.Object) {
+	if rr, ok := o.(*v1alpha1.RemediationRequest); ok {
+		b.objects[string(rr.UID)] = &life{rr: rr.DeepCopy(), made: time.Now()}
+		b.order = append(b.order, string(rr.UID))
+	}
+}
+
+func (b *books) deletes(rr *v1alpha1.RemediationRequest) {
+	b.objects[string(rr.UID)].deleted = time.Now()
+}
+func (b *books) ends(rr *v1alpha1.RemediationRequest) { b.objects[string(rr.UID)].ended = time.Now() }
+
+// loses notes that Redis forgets, or that a replica crashes, and what is safe in Kubernetes.
+func (b *books) loses(crash bool) {
+	safe := map[string]v1alpha1.RemediationRequestStatus{}
+	for _, rr := range b.w.cluster.Requests() {
+		safe[string(rr.UID)] = rr.Status
+	}
+	b.counted = append(b.counted, counted{safe: safe, crash: crash})
+}
+
+// script notes what a script that was applied has counted.
+func (b *books) script(a *attempt, call scriptCall, reply string) {
+	var out struct {
+		Counted   bool `json:"counted"`
+		Decisions []struct {
+			UID string `json:"uid"`
+		} `json:"d"`
+		Counts []struct{} `json:"c"`
+	}
+	if err := json.Unmarshal([]byte(reply), &out); err != nil || a == nil {
+		return
+	}
+	for i, item := range call.Items {
+		uid := item.UID
+		if out.Decisions != nil {
+			if !out.Counted {
+				return
+			}
+			uid = out.Decisions[i].UID
+		}
+		if len(item.Episodes) > 0 && len(out.Counts) > 0 {
+			b.counted = append(b.counted, counted{attempt: a, fingerprint: item.Fingerprint, uid: uid, episodes: item.Episodes, at: time.Now()})
+		}
+	}
+}
+
+// took notes how long a request was under way.
+func (b *books) took(a *attempt, d time.Duration) {
+	b.w.mu.Lock()
+	defer b.w.mu.Unlock()
+	// Who leads a group commit sees it through for all that wait, which may take as long again.
+	if limit := 2*b.w.config.Limits.RequestTimeout + 2*time.Second; d > limit && b.slow == nil {
+		b.slow = broken("P6", "request %d ended after %s, at most %s are allowed", a.n, d, limit)
+	}
+}
+
+// newest is the newest firing of an alert that was acknowledged, -1 for none.
+func (b *books) newest(letter string) int {
+	out := -1
+	for _, a := range b.acknowledged {
+		for _, x := range a.of.alerts {
+			for firing := range resolved {
+				if x.Labels["pod"] == letter && !x.Resolved && x.StartsAt.Equal(b.w.alert(letter, firing).StartsAt) {
+					out = max(out, firing)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// members are the fingerprints in a storm's pages.
+func (b *books) members() (of map[string][]string) {
+	of = map[string][]string{}
+	var list v1alpha1.StormPageList
+	_ = b.w.cluster.List(b.w.replicas[0].ctx, &list) // fails for other kinds only
+	for _, page := range list.Items {
+		for _, m := range page.Spec.Members {
+			of[page.Spec.Storm] = append(of[page.Spec.Storm], m.Fingerprint)
+		}
+	}
+	return of
+}
+
+// instant judges what must be true at every moment.
+func (b *books) instant() *violation {
+	members := b.members()
+	open := map[string]string{} // by fingerprint: where it is open
+	requests := b.w.cluster.Requests()
+	at := func(fingerprint, place string) *violation {
+		if other := open[fingerprint]; other != "" {
+			return broken("P2", "%s is open twice: %s and %s", b.w.letter(fingerprint), other, place)
+		}
+		open[fingerprint] = place
+		return nil
+	}
+	for i := range requests {
+		rr := &requests[i]
+		if rr.Status.Phase.Terminal() {
+			continue
+		}
+		list := []string{rr.Spec.Fingerprint}
+		if rr.Spec.Storm != nil {
+			list = members[rr.Name]
+		}
+		for _, fingerprint := range list {
+			if v := at(fingerprint, b.w.object(rr)); v != nil {
+				return v
+			}
+		}
+	}
+	b.w.mu.Lock()
+	slow := b.slow
+	b.w.mu.Unlock()
+	if slow != nil {
+		return slow
+	}
+	return b.bounded()
+}
+
+// bounded judges P3: objects that exist and were made within one window of their group,
+// less the time that a creation may be late.
+func (b *books) bounded() *violation {
+	window := b.w.config.Storm.Rules[0].Window - b.w.config.Limits.RequestTimeout - late
+	made := map[string][]time.Time{}
+	for _, uid := range b.order {
+		l := b.objects[uid]
+		if !l.deleted.IsZero() {
+			continue
+		}
+		group := l.rr.Labels[v1alpha1.LabelGroup]
+		made[group] = append(made[group], l.made)
+		list := made[group]
+		if n := len(list); n > threshold && list[n-1].Sub(list[n-1-threshold]) < window {
+			return broken("P3", "%d objects of one group within %s, at most %d are allowed", threshold+1, list[n-1].Sub(list[n-1-threshold]), threshold)
+		}
+	}
+	return nil
+}
+
+// final judges what must be true when all is quiet.
+func (b *books) final() *violation {
+	for _, a := range b.acknowledged {
+		if v := b.visible(a); v != nil {
+			return v
+		}
+	}
+	requests := b.w.cluster.Requests()
+	for i := range requests {
+		if v := b.true(&requests[i]); v != nil {
+			return v
+		}
+	}
+	return nil
+}
+
+// visible judges P1: each alert of an acknowledged request was counted on the object that
+// its verdict names, which is its own or a storm that holds it, was there and was not over.
+func (b *books) visible(a *attempt) *violation {
+	members := b.members()
+	for i, x := range a.of.alerts {
+		if x.Resolved {
+			continue
+		}
+		fp := b.w.config.Dedup.AlertIdentity().Fingerprint(x)
+		who := fmt.Sprintf("%s of request %d", b.w.letter(fp), a.n)
+		verdict := a.verdicts[slices.IndexFunc(a.verdicts, func(v intake.Verdict) bool { return v.Index == i })]
+		k := len(b.counted) - 1
+		for k >= 0 && (b.counted[k].attempt != a || b.counted[k].fingerprint != fp) {
+			k--
+		}
+		if k < 0 {
+			return broken("P1", "%s was acknowledged as %s and counted nowhere", who, verdict.Verdict)
+		}
+		l := b.objects[b.counted[k].uid]
+		switch {
+		case l == nil:
+			return broken("P1", "%s was acknowledged as %s of an object that never was", who, verdict.Verdict)
+		case l.rr.Name != verdict.Name:
+			return broken("P1", "%s was acknowledged as %s of %s and counted on %s", who, verdict.Verdict, verdict.Name, l.rr.Name)
+		case !l.deleted.IsZero() && l.deleted.Before(a.began):
+			return broken("P1", "%s was acknowledged as %s of %s, which a user had deleted before", who, verdict.Verdict, b.w.object(l.rr))
+		case l.rr.Spec.Storm == nil && l.rr.Spec.Fingerprint != fp:
+			return broken("P1", "%s was acknowledged as %s of %s", who, verdict.Verdict, b.w.object(l.rr))
+		case l.rr.Spec.Storm != nil && l.deleted.IsZero() && !slices.Contains(members[l.rr.Name], fp):
+			return broken("P1", "%s was acknowledged as %s of %s, whose pages do not hold it", who, verdict.Verdict, b.w.object(l.rr))
+		}
+		if v := b.notPast(a, k, l, who); v != nil {
+			return v
+		}
+	}
+	return nil
+}
+
+// notPast: an incident that was terminal, and not seen for a window, before the request
+// began takes no further alert. Every member keeps a storm's incident in sight.
+func (b *books) notPast(a *attempt, k int, l *life, who string) *violation {
+	if l.ended.IsZero() || !l.ended.Before(a.began) {
+		return nil
+	}
+	seen := l.made
+	for _, c := range b.counted[:k] {
+		if c.uid == b.counted[k].uid && c.attempt != a {
+			seen = c.at
+		}
+	}
+	if idle := a.began.Sub(seen); idle > b.w.config.Dedup.Window+5*time.Second {
+		return broken("P1", "%s was counted on %s, which was completed and had not been seen for %s", who, b.w.object(l.rr), idle)
+	}
+	return nil
+}
+
+// bounds are what a counter may show: what is certain, and what is possible.
+type bounds struct{ least, most int64 }
+
+func (x bounds) hold(n int64) bool { return x.least <= n && n <= x.most }
+
+// true judges P5 on one object's status.
+func (b *books) true(rr *v1alpha1.RemediationRequest) *violation {
+	deliveries, occurrences, behind := b.bounds(string(rr.UID))
+	s := rr.Status
+	if !deliveries.hold(s.Deliveries) {
+		return broken("P5", "deliveries of %s are %d, must lie between %d (acknowledged) and %d (counted)", b.w.object(rr), s.Deliveries, deliveries.least, deliveries.most)
+	}
+	if !occurrences.hold(s.Occurrences) {
+		return broken("P5", "occurrences of %s are %d, must lie between %d (acknowledged) and %d (counted)", b.w.object(rr), s.Occurrences, occurrences.least, occurrences.most)
+	}
+	if n := len(b.members()[rr.Name]); rr.Spec.Storm != nil && s.Members != int64(n) && (!behind || s.Members > int64(n)) {
+		return broken("P5", "status of %s counts %d members, its pages hold %d", b.w.object(rr), s.Members, n)
+	}
+	return nil
+}
+
+// bounds go through the counts of an object in their order. The most is what scripts have
+// counted, each attempt once; the least is what was acknowledged of it. What was counted and
+// in no status is lost with Redis or in a crash, and an older firing than the newest is taken
+// for known. Behind says that something may be missing.
+func (b *books) bounds(uid string) (deliveries, occurrences bounds, behind bool) {
+	type delivered struct {
+		attempt     *attempt
+		fingerprint string
+	}
+	type episode struct {
+		fingerprint string
+		startsAt    int64
+	}
+	once, seen, certain := map[delivered]bool{}, map[episode]bool{}, map[episode]bool{}
+	newest, lost := map[string]int64{}, false
+	for i, c := range b.counted {
+		if c.safe != nil {
+			// After a crash the next count brings all that Redis knows into status.
+			if !c.crash || !slices.ContainsFunc(b.counted[i:], func(c counted) bool { return c.uid == uid }) {
+				lost, behind = lost || !c.crash, true
+				deliveries.least = min(deliveries.least, c.safe[uid].Deliveries)
+				occurrences.least = min(occurrences.least, c.safe[uid].Occurrences)
+			}
+			continue
+		}
+		if c.uid != uid {
+			continue
+		}
+		acked := c.attempt.of.acked == c.attempt
+		if d := (delivered{c.attempt, c.fingerprint}); !once[d] {
+			once[d] = true
+			deliveries.most++
+			if acked {
+				deliveries.least++
+			}
+		}
+		for _, e := range c.episodes {
+			ep := episode{c.fingerprint, e}
+			if !seen[ep] {
+				seen[ep] = true
+				occurrences.most++
+			}
+			if acked && !certain[ep] {
+				certain[ep] = true
+				if !lost || e >= newest[c.fingerprint] {
+					occurrences.least++
+				}
+			}
+			newest[c.fingerprint] = max(newest[c.fingerprint], e)
+		}
+	}
+	return deliveries, occurrences, behind
+}

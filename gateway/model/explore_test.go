@@ -1,0 +1,133 @@
+package model
+
+import (
+	"flag"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/alicebob/miniredis/v2"
+	"pgregory.net/rapid"
+)
+
+// explorer plays plans.
+type explorer struct {
+	t       *testing.T
+	mini    *miniredis.Miniredis
+	scripts map[string]string
+	bug     bug
+	holds   holds
+}
+
+func newExplorer(t *testing.T, b bug, h holds) *explorer {
+	return &explorer{t: t, mini: miniredis.RunT(t), scripts: map[string]string{}, bug: b, holds: h}
+}
+
+// holds says what the gateway stands by now. What it does not is left out of schedules.
+type holds struct {
+	// lateRetries: a sender may retry later than a storm's window after its first attempt.
+	lateRetries bool
+	// forgetting: Redis may forget everything, be it at once or when keys have expired.
+	forgetting bool
+	// deletions: users may delete objects.
+	deletions bool
+}
+
+// kinds are the ops to draw from.
+func (h holds) kinds() string {
+	out := usual
+	if !h.forgetting {
+		out = strings.ReplaceAll(out, string(opFlush), "")
+	}
+	if !h.deletions {
+		out = strings.ReplaceAll(out, string(opDelete), "")
+	}
+	return out
+}
+
+// play returns what a plan breaks, nil for nothing, and what happened, in words.
+func (x *explorer) play(p plan) (v *violation, story []string) {
+	synctest.Test(x.t, func(*testing.T) {
+		w := newWorld(x.mini, x.scripts, x.bug)
+		w.holds = x.holds
+		defer w.stop()
+		v = w.play(p)
+		story = w.story
+	})
+	return v, story
+}
+
+// found is a schedule that breaks a promise, made short.
+type found struct {
+	plan      plan
+	violation *violation
+	story     []string
+	// after so many schedules that broke none.
+	after int
+}
+
+// search plays schedules until one breaks a promise; nil where none of n does.
+func (x *explorer) search(n int, seed uint64) *found {
+	x.t.Helper()
+	set := func(name, value string) {
+		if err := flag.Set("rapid."+name, value); err != nil {
+			x.t.Fatal(err)
+		}
+	}
+	set("checks", fmt.Sprint(n))
+	set("seed", fmt.Sprint(seed))
+	set("nofailfile", "true")
+	set("shrinktime", "1ns") // our own is better: it knows what a step is
+	out := &found{}
+	tb := &quiet{T: x.t}
+	tb.run(func() {
+		rapid.Check(tb, func(r *rapid.T) {
+			p := plans(x.holds.kinds()).Draw(r, "plan")
+			if v, _ := x.play(p); v != nil {
+				out.plan = p
+				r.Fatal(v.promise)
+			}
+			if out.plan == nil {
+				out.after++
+			}
+		})
+	})
+	if out.plan == nil {
+		return nil
+	}
+	out.violation, _ = x.play(out.plan)
+	if out.violation != nil {
+		promise := out.violation.promise
+		out.plan = out.plan.shrink(func(p plan) bool { v, _ := x.play(p); return v != nil && v.promise == promise })
+	}
+	out.violation, out.story = x.play(out.plan)
+	return out
+}
+
+// quiet takes rapid's report, which a search makes its own of.
+type quiet struct {
+	*testing.T
+	failed bool
+}
+
+func (q *quiet) Errorf(string, ...any) { q.failed = true }
+func (q *quiet) Logf(string, ...any)   {}
+func (q *quiet) Log(...any)            {}
+func (q *quiet) Failed() bool          { return q.failed }
+func (q *quiet) FailNow()              { panic(q) }
+func (q *quiet) Fatal(...any)          { q.FailNow() }
+
+func (q *quiet) run(f func()) {
+	defer func() {
+		if p := recover(); p != nil && p != any(q) {
+			panic(p)
+		}
+	}()
+	f()
+}
+
+// String tells a violation in words, and how to see it again.
+func (f *found) String() string {
+	return fmt.Sprintf("%s\n  %s\nafter %d schedules without; again: make soak PLAN='%s'", f.violation, strings.Join(f.story, "\n  "), f.after, f.plan)
+}
