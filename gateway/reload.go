@@ -43,7 +43,7 @@ func (g *Gateway) decideBy(c config.Config) error {
 		LastSeen: func(uid string) time.Time { return g.counters.Known(uid).LastSeen }})
 	windows := window.New(g.redis, c.Redis.Prefix, c.Dedup.Window, g.options.Clock, g.metrics.Corrupt)
 	windows.Start = g.observeRedis
-	g.process.now.Store(&intake.Intake{Config: c, Policy: rules, Writer: writer, Counters: g.counters, Pages: g.pages,
+	g.process.now.Store(&intake.Intake{Config: c, Policy: rules, Writer: writer, Counters: g.counters, Pages: g.pages, Clock: g.options.Clock,
 		Windows: windows})
 	return g.tryShadow(c, rules)
 }
@@ -56,7 +56,7 @@ func (g *Gateway) tryShadow(c config.Config, inForce *policy.Policy) error {
 	}
 	other := c.With(*c.Shadow)
 	return g.process.shadow.Try(inForce, other,
-		window.New(g.redis, c.Redis.Prefix+"shadow:", other.Dedup.Window, g.options.Clock, nil))
+		window.New(g.redis, c.Redis.Prefix+"shadow:", other.Dedup.Window, g.options.Clock, nil), g.options.Clock)
 }
 
 // follow takes over changes of the configuration file until ctx ends.

@@ -29,10 +29,14 @@ type entry struct {
 	object      window.Object
 	incarnation int
 	created     bool
-	// occurrences, deliveries and newest are what the object had before, where Redis knew nothing.
-	occurrences, deliveries int64
-	newest                  time.Time
-	counts                  window.Counts
+	// past is the incarnation that Kubernetes says is over, 0 for none.
+	past int
+	// before is what the object had, where Redis knew nothing.
+	before remediation.Tally
+	// members is how many the storm has, since when it has this one if it had it before.
+	members int
+	since   time.Time
+	counts  window.Counts
 	// truncated is the most alerts that a sender left out beside this one.
 	truncated int
 	// refused says why Kubernetes will never take it; "" normally.
@@ -93,18 +97,9 @@ func (e *entry) found(f remediation.Found) {
 	e.incarnation, e.created = int(f.Object.Spec.Incarnation), f.Created
 }
 
-// base takes over the counters of an object that Redis had forgotten.
-func (e *entry) base(f remediation.Found, known remediation.Tally) {
-	if f.Created {
-		return
-	}
-	status := remediation.TallyOf(&f.Object.Status)
-	e.occurrences = max(status.Occurrences, known.Occurrences)
-	e.deliveries = max(status.Deliveries, known.Deliveries)
-	e.newest = status.Newest
-	if known.Newest.After(e.newest) {
-		e.newest = known.Newest
-	}
+// pending says that the entry is of this kind and has nothing durable yet.
+func (e *entry) pending(k window.Kind) bool {
+	return e.decision.Kind == k && e.object.UID == "" && e.refused == ""
 }
 
 // settle counts a chunk and passes its counters on to the objects' status.
@@ -121,7 +116,8 @@ func (in *Intake) settle(ctx context.Context, c *chunk, id string) error {
 			}
 			entries = append(entries, e)
 			items = append(items, window.Settled{Item: e.item, Object: e.object, Incarnation: e.incarnation,
-				Storm: e.decision.Storm, Occurrences: e.occurrences, Deliveries: e.deliveries, Newest: e.newest})
+				Storm: e.decision.Storm, Members: int64(e.members), Since: e.since, Occurrences: e.before.Occurrences,
+				Deliveries: e.before.Deliveries, Newest: e.before.Newest, LastSeen: e.before.LastSeen})
 		}
 		if len(items) > 0 {
 			counts, err := in.Windows.Settle(ctx, c.window, id, items)
@@ -188,7 +184,7 @@ func (e *entry) verdict(a alert.Alert, first bool) string {
 		return Resolved
 	case e.created && first:
 		return Created
-	case e.decision.Kind == window.Member && first:
+	case e.decision.Kind == window.Member && first && e.since.IsZero():
 		return Member
 	default:
 		return Duplicate

@@ -19,6 +19,7 @@ import (
 
 	"github.com/stormproof/stormproof/gateway/alert"
 	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
+	"github.com/stormproof/stormproof/gateway/clock"
 	"github.com/stormproof/stormproof/gateway/config"
 	"github.com/stormproof/stormproof/gateway/crash"
 	"github.com/stormproof/stormproof/gateway/policy"
@@ -71,21 +72,25 @@ func (e *RedisError) Unwrap() error { return e.Err }
 
 // Windows is what the intake needs of package window.
 type Windows interface {
-	Decide(ctx context.Context, g window.Group, requestID, newStorm string, items []window.Item, count bool) ([]window.Decision, []window.Counts, error)
+	Decide(ctx context.Context, g window.Group, r window.Request, items []window.Item) ([]window.Decision, []window.Counts, error)
 	Settle(ctx context.Context, g window.Group, requestID string, items []window.Settled) ([]window.Counts, error)
+	Free(ctx context.Context, g window.Group, f window.Freed) error
 }
 
 // Writer is what the intake needs of the writer.
 type Writer interface {
 	Ensure(ctx context.Context, i remediation.Incident) (remediation.Found, error)
-	EnsureStorm(ctx context.Context, opener remediation.Incident, id string, storm v1alpha1.Storm) (remediation.Found, error)
+	EnsureStorm(ctx context.Context, members []remediation.Incident, id, uid string, storm v1alpha1.Storm) (remediation.Found, map[string]*v1alpha1.RemediationRequest, error)
 	Read(ctx context.Context, namespace, name string) (*v1alpha1.RemediationRequest, error)
+	Newest(ctx context.Context, namespace, fingerprint string) (*v1alpha1.RemediationRequest, error)
+	Group(ctx context.Context, namespaces []string, tag string) (remediation.GroupState, error)
 	Open(rr *v1alpha1.RemediationRequest) bool
+	LastSeen(rr *v1alpha1.RemediationRequest) time.Time
 }
 
 // Pages is what the intake needs of a storm's pages.
 type Pages interface {
-	Join(ctx context.Context, id string, ensure remediation.Ensure, incidents []remediation.Incident) (remediation.Found, error)
+	Join(ctx context.Context, id string, ensure remediation.Ensure, incidents []remediation.Incident) (remediation.Joined, error)
 }
 
 // Counters is what the intake needs of the counters.
@@ -102,6 +107,7 @@ type Intake struct {
 	Writer   Writer
 	Pages    Pages
 	Counters Counters
+	Clock    clock.Clock
 }
 
 // parallel bounds how many objects of one request are written at once.
@@ -137,7 +143,7 @@ func (in *Intake) Process(ctx context.Context, alerts []alert.Alert) ([]Verdict,
 // durable decides on a chunk and has everything written that is new. One failure fails
 // the whole batch.
 func (in *Intake) durable(ctx context.Context, c *chunk, id string, count bool) error {
-	if err := in.decide(ctx, c, id, c.entries, count); err != nil {
+	if err := in.decide(ctx, c, window.Request{ID: id, NewStorm: id[:8], Count: count}, c.entries); err != nil {
 		return err
 	}
 	crash.Point(crash.Decided)
@@ -158,34 +164,57 @@ func (in *Intake) durable(ctx context.Context, c *chunk, id string, count bool) 
 		}
 	}
 	if len(over) > 0 {
-		if err := in.decide(ctx, c, id, over, false); err != nil {
+		if err := in.decide(ctx, c, window.Request{ID: id, NewStorm: id[:8]}, over); err != nil {
 			return err
 		}
 	}
-	if err := in.open(ctx, c); err != nil {
-		return err // the sender comes again: no use in writing members that it is not told of
+	err := in.write(ctx, c)
+	var gone *remediation.GoneError
+	if errors.As(err, &gone) {
+		return in.afresh(ctx, c, id, gone.Storm)
 	}
-	return in.join(ctx, c)
+	return err
 }
 
-func (in *Intake) decide(ctx context.Context, c *chunk, id string, entries []*entry, count bool) error {
+// write makes durable what is new, and looks for what Redis does not know.
+func (in *Intake) write(ctx context.Context, c *chunk) error {
+	for _, do := range []func(context.Context, *chunk) error{in.open, in.resolve, in.join} {
+		if err := do(ctx, c); err != nil {
+			return err // the sender comes again: no use in writing members that it is not told of
+		}
+	}
+	return nil
+}
+
+// decide asks Redis, and Kubernetes about what Redis does not know.
+func (in *Intake) decide(ctx context.Context, c *chunk, r window.Request, entries []*entry) error {
 	items := make([]window.Item, len(entries))
 	for i, e := range entries {
 		items[i] = e.item
 	}
-	decisions, counts, err := in.Windows.Decide(ctx, c.window, id, id[:8], items, count)
+	decisions, counts, err := in.Windows.Decide(ctx, c.window, r, items)
 	if err != nil {
 		return &RedisError{err}
 	}
+	var unknown []*entry
 	for i, e := range entries {
 		e.decision = decisions[i]
 		e.object = decisions[i].Object
 		if counts != nil {
 			e.counts = counts[i]
 		}
+		if e.decision.Kind == window.Unknown {
+			unknown = append(unknown, e)
+		}
 	}
 	c.counted = counts != nil
-	return nil
+	if len(unknown) == 0 {
+		return nil
+	}
+	if r.Seed != nil {
+		return &RedisError{errors.New("what Kubernetes knows of the group was not taken")}
+	}
+	return in.rebuild(ctx, c, r, unknown)
 }
 
 // hold asks Kubernetes about an incident whose window has passed.
@@ -202,7 +231,7 @@ func (in *Intake) open(ctx context.Context, c *chunk) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	for _, e := range c.entries {
-		if e.decision.Kind != window.Open {
+		if !e.pending(window.Open) {
 			continue
 		}
 		group.Go(func() error {
@@ -215,8 +244,7 @@ func (in *Intake) open(ctx context.Context, c *chunk) error {
 			if err != nil {
 				return err
 			}
-			e.found(found)
-			e.base(found, in.Counters.Known(string(found.Object.UID)))
+			in.take(e, found)
 			return nil
 		})
 	}
@@ -227,7 +255,7 @@ func (in *Intake) open(ctx context.Context, c *chunk) error {
 func (in *Intake) join(ctx context.Context, c *chunk) error {
 	byStorm := map[string][]*entry{}
 	for _, e := range c.entries {
-		if e.decision.Kind == window.Member {
+		if e.pending(window.Member) {
 			byStorm[e.decision.Storm] = append(byStorm[e.decision.Storm], e)
 		}
 	}
@@ -236,8 +264,8 @@ func (in *Intake) join(ctx context.Context, c *chunk) error {
 		for i, e := range entries {
 			incidents[i] = in.incident(c, e)
 		}
-		ensure := func(ctx context.Context) (remediation.Found, error) {
-			return in.Writer.EnsureStorm(ctx, incidents[0], id, v1alpha1.Storm{
+		ensure := func(ctx context.Context, all []remediation.Incident) (remediation.Found, map[string]*v1alpha1.RemediationRequest, error) {
+			return in.Writer.EnsureStorm(ctx, all, id, entries[0].decision.StormUID, v1alpha1.Storm{
 				GroupKey: c.group.Key, GroupLabels: c.group.Labels,
 				Threshold: int32(c.window.Threshold), WindowSeconds: int64(c.window.Window / time.Second)})
 		}
@@ -252,11 +280,26 @@ func (in *Intake) join(ctx context.Context, c *chunk) error {
 		if err != nil {
 			return fmt.Errorf("joining storm: %w", err)
 		}
-		for i, e := range entries {
-			e.found(remediation.Found{Object: storm.Object, Created: storm.Created && i == 0})
-		}
+		in.joined(entries, storm)
 	}
 	return nil
+}
+
+// joined takes over what became of those who were to join a storm.
+func (in *Intake) joined(entries []*entry, storm remediation.Joined) {
+	for _, e := range entries {
+		if own := storm.Own[e.item.Fingerprint]; own != nil {
+			e.decision = window.Decision{Kind: window.Duplicate}
+			in.take(e, remediation.Found{Object: own})
+			continue
+		}
+		e.found(storm.Found)
+		storm.Created = false
+		e.members = storm.Members
+		if since, former := storm.Former[e.item.Fingerprint]; former && e.decision.Claimed {
+			e.since = since
+		}
+	}
 }
 
 // incident gathers what the writer needs to know of an entry.
@@ -267,7 +310,7 @@ func (in *Intake) incident(c *chunk, e *entry) remediation.Incident {
 		labels = c.group.Labels
 	}
 	return remediation.Incident{Alert: e.first, Fingerprint: e.item.Fingerprint, Rule: in.Config.Dedup.AlertIdentity().Version(), Group: c.group,
-		Environment: decision.Environment, Priority: decision.Priority, Namespace: Namespace(in.Config, labels), Past: e.decision.Incarnation}
+		Environment: decision.Environment, Priority: decision.Priority, Namespace: Namespace(in.Config, labels), Home: Namespace(in.Config, e.first.Labels), Past: max(e.decision.Incarnation, e.past)}
 }
 
 // Namespace is where the object of an alert with these labels goes.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stormproof/stormproof/gateway/alert"
 	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
+	"github.com/stormproof/stormproof/gateway/clock"
 	"github.com/stormproof/stormproof/gateway/config"
 	"github.com/stormproof/stormproof/gateway/intake"
 	"github.com/stormproof/stormproof/gateway/intake/mocks"
@@ -39,7 +40,7 @@ func newParts(t *testing.T) parts {
 		t.Fatal(err)
 	}
 	p := parts{windows: mocks.NewWindows(t), writer: mocks.NewWriter(t), pages: mocks.NewPages(t), counters: mocks.NewCounters(t)}
-	p.Intake = &intake.Intake{Config: config.Defaults(), Policy: rules, Windows: p.windows, Writer: p.writer, Pages: p.pages, Counters: p.counters}
+	p.Intake = &intake.Intake{Config: config.Defaults(), Policy: rules, Windows: p.windows, Writer: p.writer, Pages: p.pages, Counters: p.counters, Clock: clock.Real{}}
 	return p
 }
 
@@ -54,7 +55,12 @@ func alerts(names ...string) []alert.Alert {
 
 // decides makes the windows answer these decisions; counts, if any, were booked at once.
 func (p parts) decides(decisions []window.Decision, counts []window.Counts) {
-	p.windows.EXPECT().Decide(mock.Anything, mock.Anything, mock.Anything, mock.Anything, mock.Anything, true).Return(decisions, counts, nil).Once()
+	p.windows.EXPECT().Decide(mock.Anything, mock.Anything, counting(true), mock.Anything).Return(decisions, counts, nil).Once()
+}
+
+// counting matches a request to Redis that counts at once, or that does not.
+func counting(yes bool) any {
+	return mock.MatchedBy(func(r window.Request) bool { return r.Count == yes })
 }
 
 func object(name string) *v1alpha1.RemediationRequest {
@@ -94,7 +100,6 @@ func TestANewAlertIsDurableBeforeItIsCounted(t *testing.T) {
 	p := newParts(t)
 	p.decides([]window.Decision{{Kind: window.Open}}, nil)
 	ensured := p.writer.EXPECT().Ensure(mock.Anything, mock.Anything).Return(remediation.Found{Object: object("rr"), Created: true}, nil).Once()
-	p.counters.EXPECT().Known("uid-rr").Return(remediation.Tally{}).Once()
 	p.windows.EXPECT().Settle(mock.Anything, mock.Anything, mock.Anything, mock.Anything).Return([]window.Counts{{Occurrences: 1, Deliveries: 1}}, nil).Once().NotBefore(ensured)
 	p.counters.EXPECT().Note("uid-rr", "shop", "rr", mock.Anything).Once()
 	got, err := p.Process(context.Background(), alerts("a", "a"))
@@ -133,7 +138,7 @@ func TestTheRequestThatMadeTheStormOpensItAndTheOthersJoin(t *testing.T) {
 	p := newParts(t)
 	p.decides([]window.Decision{{Kind: window.Member, Storm: "s1"}, {Kind: window.Member, Storm: "s1"}}, nil)
 	p.pages.EXPECT().Join(mock.Anything, mock.Anything, mock.Anything, mock.MatchedBy(func(is []remediation.Incident) bool { return len(is) == 2 })).
-		Return(remediation.Found{Object: object("storm"), Created: true}, nil).Once()
+		Return(remediation.Joined{Found: remediation.Found{Object: object("storm"), Created: true}, Members: 2}, nil).Once()
 	p.windows.EXPECT().Settle(mock.Anything, mock.Anything, mock.Anything, mock.Anything).
 		Return([]window.Counts{{StormMembers: 1, StormOccurrences: 1, StormDeliveries: 1}, {StormMembers: 2, StormOccurrences: 2, StormDeliveries: 2}}, nil).Once()
 	p.counters.EXPECT().Note("uid-storm", "shop", "storm", mock.Anything).Twice()
@@ -148,12 +153,11 @@ func TestAnIncidentWhoseObjectIsGoneIsForgottenAndDecidedAnew(t *testing.T) {
 	p := newParts(t)
 	p.decides([]window.Decision{{Kind: window.Expired, Object: window.Object{UID: "old", Namespace: "shop", Name: "rr-1"}, Incarnation: 1}}, nil)
 	p.writer.EXPECT().Read(mock.Anything, "shop", "rr-1").Return(nil, nil).Once()
-	p.windows.EXPECT().Decide(mock.Anything, mock.Anything, mock.Anything, mock.Anything,
-		mock.MatchedBy(func(items []window.Item) bool { return len(items) == 1 && items[0].Over == "old" }), false).
+	p.windows.EXPECT().Decide(mock.Anything, mock.Anything, counting(false),
+		mock.MatchedBy(func(items []window.Item) bool { return len(items) == 1 && items[0].Over == "old" })).
 		Return([]window.Decision{{Kind: window.Open, Incarnation: 1}}, nil, nil).Once()
 	p.writer.EXPECT().Ensure(mock.Anything, mock.MatchedBy(func(i remediation.Incident) bool { return i.Past == 1 })).
 		Return(remediation.Found{Object: object("rr-2"), Created: true}, nil).Once()
-	p.counters.EXPECT().Known("uid-rr-2").Return(remediation.Tally{}).Once()
 	p.windows.EXPECT().Settle(mock.Anything, mock.Anything, mock.Anything, mock.Anything).Return([]window.Counts{{Occurrences: 1, Deliveries: 1}}, nil).Once()
 	p.counters.EXPECT().Note("uid-rr-2", "shop", "rr-2", mock.Anything).Once()
 	got, err := p.Process(context.Background(), alerts("a"))
@@ -165,7 +169,7 @@ func TestAnIncidentWhoseObjectIsGoneIsForgottenAndDecidedAnew(t *testing.T) {
 
 func TestRedisErrorsSayThatItIsRedis(t *testing.T) {
 	p := newParts(t)
-	p.windows.EXPECT().Decide(mock.Anything, mock.Anything, mock.Anything, mock.Anything, mock.Anything, true).Return(nil, nil, errors.New("cut")).Once()
+	p.windows.EXPECT().Decide(mock.Anything, mock.Anything, counting(true), mock.Anything).Return(nil, nil, errors.New("cut")).Once()
 	_, err := p.Process(context.Background(), alerts("a"))
 	var redis *intake.RedisError
 	if !errors.As(err, &redis) {

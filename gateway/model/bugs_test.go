@@ -89,8 +89,8 @@ func (c *randomNames) Create(ctx context.Context, o client.Object, opts ...clien
 // countsFirst settles what it has just decided, with the object that there will be.
 type countsFirst struct{ intake.Windows }
 
-func (c countsFirst) Decide(ctx context.Context, g window.Group, request, storm string, items []window.Item, count bool) ([]window.Decision, []window.Counts, error) {
-	decisions, counts, err := c.Windows.Decide(ctx, g, request, storm, items, count)
+func (c countsFirst) Decide(ctx context.Context, g window.Group, r window.Request, items []window.Item) ([]window.Decision, []window.Counts, error) {
+	decisions, counts, err := c.Windows.Decide(ctx, g, r, items)
 	if err != nil || counts != nil {
 		return decisions, counts, err
 	}
@@ -102,7 +102,7 @@ func (c countsFirst) Decide(ctx context.Context, g window.Group, request, storm 
 		}
 	}
 	if len(early) > 0 {
-		if _, err := c.Settle(ctx, g, request+"-early", early); err != nil {
+		if _, err := c.Settle(ctx, g, r.ID+"-early", early); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -161,12 +161,12 @@ type eager struct {
 	r *replica
 }
 
-func (e *eager) Join(ctx context.Context, id string, ensure remediation.Ensure, incidents []remediation.Incident) (remediation.Found, error) {
-	storm, err := ensure(ctx)
+func (e *eager) Join(ctx context.Context, id string, ensure remediation.Ensure, incidents []remediation.Incident) (remediation.Joined, error) {
+	storm, own, err := ensure(ctx, incidents)
 	if err == nil {
 		e.r.world.requests.Go(func() {
 			_, _ = e.Pages.Join(context.WithoutCancel(ctx), id, ensure, incidents) // as if nobody asked
 		})
 	}
-	return storm, err
+	return remediation.Joined{Found: storm, Own: own, Members: 1}, err
 }

@@ -123,7 +123,7 @@ func (w *world) start(name string) *replica {
 		writers.over = w.bug.client(w.cluster)
 	}
 	r.counters = remediation.NewCounters(kubernetes, caller, w.config.Kubernetes.FlushInterval, slog.New(slog.DiscardHandler))
-	r.intake = &intake.Intake{Config: w.config, Policy: w.policy, Counters: r.counters,
+	r.intake = &intake.Intake{Config: w.config, Policy: w.policy, Counters: r.counters, Clock: r,
 		Windows: window.New(redisLink{by: r}, w.config.Redis.Prefix, w.config.Dedup.Window, r, nil),
 		Pages:   remediation.NewPages(kubernetes, caller, w.config.Limits.RequestTimeout, r),
 		Writer: remediation.NewWriter(remediation.Options{Client: writers, Caller: caller, Clock: r, Window: w.config.Dedup.Window,

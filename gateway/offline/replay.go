@@ -174,7 +174,7 @@ func newWorld(c config.Config) (*world, error) {
 	w := &world{config: c, clock: &still{begin, begin}, cluster: memory.New(), server: server, redis: redis.NewClient(&redis.Options{Addr: server.Addr()})}
 	counters := &tallies{of: map[string]remediation.Tally{}}
 	caller := remediation.Caller{Timeout: c.Kubernetes.Timeout}
-	w.intake = &intake.Intake{Config: c, Policy: rules, Counters: counters,
+	w.intake = &intake.Intake{Config: c, Policy: rules, Counters: counters, Clock: w.clock,
 		Pages:   remediation.NewPages(w.cluster, caller, c.Limits.RequestTimeout, w.clock),
 		Windows: window.New(w.redis, c.Redis.Prefix, c.Dedup.Window, w.clock, nil),
 		Writer: remediation.NewWriter(remediation.Options{Client: w.cluster, Caller: caller, Clock: w.clock, Window: c.Dedup.Window,

@@ -24,8 +24,9 @@ type Incident struct {
 	Group       alert.Group
 	Environment v1alpha1.Environment
 	Priority    v1alpha1.Priority
-	// Namespace that the object goes to.
-	Namespace string
+	// Namespace that the object goes to; of a storm's member, the storm's. Home is where an
+	// object of its own would be.
+	Namespace, Home string
 	// Past is the incarnation that is known to be over; 0 where nothing is known.
 	Past int
 }

@@ -25,8 +25,8 @@ type Tally struct {
 	Truncated int64
 }
 
-// max takes the greater of each: counters only grow, and writers may come out of order.
-func (t Tally) max(o Tally) Tally {
+// Max takes the greater of each: counters only grow, and writers may come out of order.
+func (t Tally) Max(o Tally) Tally {
 	later := func(a, b time.Time) time.Time {
 		if a.After(b) {
 			return a
@@ -76,7 +76,7 @@ func (c *Counters) Note(uid, namespace, name string, t Tally) {
 		e = &entry{key: client.ObjectKey{Namespace: namespace, Name: name}}
 		c.entries[uid] = e
 	}
-	e.tally, e.dirty = e.tally.max(t), true
+	e.tally, e.dirty = e.tally.Max(t), true
 }
 
 // Known is what this process knows of an object beyond its status.
@@ -173,7 +173,7 @@ func (c *Counters) writeOne(ctx context.Context, uid string, e entry) error {
 
 // into raises what a status shows.
 func (t Tally) into(s *v1alpha1.RemediationRequestStatus) {
-	t = t.max(TallyOf(s))
+	t = t.Max(TallyOf(s))
 	s.Occurrences, s.Deliveries, s.Members = t.Occurrences, t.Deliveries, t.Members
 	s.LastSeen, s.ResolvedAt, s.NewestStartsAt = micro(t.LastSeen), micro(t.ResolvedAt), micro(t.Newest)
 	if s.Phase == "" {

@@ -3,13 +3,9 @@ package remediation
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/selection"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
 )
@@ -39,8 +35,8 @@ type StormState struct {
 	ID string
 	// LastJoin is when its newest member joined: a window later it is closed to new ones.
 	LastJoin time.Time
-	// Members are the fingerprints in its pages.
-	Members map[string]bool
+	// Members are the fingerprints in its pages, each with the startsAt that it joined with.
+	Members map[string]time.Time
 }
 
 // Joinable is the storm that new members join, nil if there is none: its newest member
@@ -55,7 +51,7 @@ func (g GroupState) Joinable(now time.Time, window time.Duration) *StormState {
 // Of is the storm that a fingerprint is a member of, nil if it is of none.
 func (g GroupState) Of(fingerprint string) *StormState {
 	for i := range g.Storms {
-		if g.Storms[i].Members[fingerprint] {
+		if _, member := g.Storms[i].Members[fingerprint]; member {
 			return &g.Storms[i]
 		}
 	}
@@ -68,12 +64,9 @@ func (g GroupState) Of(fingerprint string) *StormState {
 // there is not seen, and its bound holds for the namespaces that are.
 func (w *Writer) Group(ctx context.Context, namespaces []string, tag string) (GroupState, error) {
 	state := GroupState{Newest: map[string]*v1alpha1.RemediationRequest{}}
-	namespaces = slices.DeleteFunc(slices.Compact(slices.Sorted(slices.Values(namespaces))), func(n string) bool { return n == "" })
-	for _, namespace := range namespaces {
+	for _, namespace := range distinct(namespaces) {
 		var list v1alpha1.RemediationRequestList
-		err := w.list(ctx, &list, resource, client.InNamespace(namespace),
-			client.MatchingLabels{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy, v1alpha1.LabelGroup: tag})
-		if err != nil {
+		if err := w.list(ctx, &list, resource, namespace, v1alpha1.LabelGroup, tag); err != nil {
 			return GroupState{}, classify(err, "reading the storm group's objects", namespace)
 		}
 		var storms []*v1alpha1.RemediationRequest
@@ -109,16 +102,11 @@ func (w *Writer) storms(ctx context.Context, namespace string, objects []*v1alph
 	}
 	out, names := make([]StormState, len(objects)), make([]string, len(objects))
 	for i, rr := range objects {
-		out[i] = StormState{Object: rr, ID: rr.Spec.Storm.ID, LastJoin: openedAt(rr), Members: map[string]bool{}}
+		out[i] = StormState{Object: rr, ID: rr.Spec.Storm.ID, LastJoin: openedAt(rr), Members: map[string]time.Time{}}
 		names[i] = rr.Name
 	}
-	isOne, err := labels.NewRequirement(v1alpha1.LabelStorm, selection.In, names)
-	if err != nil {
-		return nil, &RefusedError{Detail: "looking for the pages of " + strings.Join(names, ", "), Err: err}
-	}
 	var pages v1alpha1.StormPageList
-	err = w.list(ctx, &pages, "stormpages", client.InNamespace(namespace), client.MatchingLabelsSelector{Selector: labels.NewSelector().Add(*isOne)})
-	if err != nil {
+	if err := w.list(ctx, &pages, "stormpages", namespace, v1alpha1.LabelStorm, names...); err != nil {
 		return nil, classify(err, "reading the storms' members", namespace)
 	}
 	for i := range out {
@@ -133,7 +121,7 @@ func (w *Writer) storms(ctx context.Context, namespace string, objects []*v1alph
 
 func (s *StormState) take(page *v1alpha1.StormPage) {
 	for _, m := range page.Spec.Members {
-		s.Members[m.Fingerprint] = true
+		s.Members[m.Fingerprint] = m.StartsAt.Time
 	}
 	if at := stamped(page.Annotations[v1alpha1.AnnotationJoinedAt], page.CreationTimestamp.Time); at.After(s.LastJoin) {
 		s.LastJoin = at
@@ -143,8 +131,4 @@ func (s *StormState) take(page *v1alpha1.StormPage) {
 // ownedBy tells a storm's pages from those that a deleted one of the same name left.
 func ownedBy(page *v1alpha1.StormPage, storm *v1alpha1.RemediationRequest) bool {
 	return slices.ContainsFunc(page.OwnerReferences, func(o metav1.OwnerReference) bool { return o.UID == storm.UID })
-}
-
-func (w *Writer) list(ctx context.Context, into client.ObjectList, resource string, opts ...client.ListOption) error {
-	return w.o.Caller.Do(ctx, "list", resource, func(ctx context.Context) error { return w.o.Client.List(ctx, into, opts...) })
 }

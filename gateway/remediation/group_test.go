@@ -35,13 +35,13 @@ func TestAGroupIsReadBackWhole(t *testing.T) {
 	other.Group.Tag = "fedcba9876543210"
 	ensure(t, w, other)
 	join := func(id string, members ...Incident) {
-		_, err := pages.Join(ctx, id, func(ctx context.Context) (Found, error) {
-			found, err := w.EnsureStorm(ctx, members[0], id, v1alpha1.Storm{Threshold: 2, WindowSeconds: 60})
+		_, err := pages.Join(ctx, id, func(ctx context.Context, all []Incident) (Found, map[string]*v1alpha1.RemediationRequest, error) {
+			found, own, err := w.EnsureStorm(ctx, all, id, "", v1alpha1.Storm{Threshold: 2, WindowSeconds: 60})
 			if found.Created { // the fake server gives none
 				found.Object.UID = types.UID("uid-" + id)
 				err = c.Update(ctx, found.Object)
 			}
-			return found, err
+			return found, own, err
 		}, members)
 		if err != nil {
 			t.Fatal(err)
@@ -91,7 +91,7 @@ func TestPagesOfADeletedStormAreNotThoseOfTheNext(t *testing.T) {
 	pages := NewPages(c, Caller{Timeout: time.Second}, time.Second, clock.Real{})
 	for _, uid := range []types.UID{"old", "new", "new"} {
 		storm := Found{Object: existing("storm-x", func(r *v1alpha1.RemediationRequest) { r.UID = uid })}
-		if _, err := pages.Join(ctx, "s", func(context.Context) (Found, error) { return storm, nil }, []Incident{incident()}); err != nil {
+		if _, err := pages.Join(ctx, "s", storm.ensure, []Incident{incident()}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -53,38 +53,48 @@ type book struct {
 	// The rest belongs to the writer that set busy.
 	loaded bool
 	uid    string
-	known  map[string]bool
+	known  map[string]time.Time // startsAt by fingerprint
 	last   *v1alpha1.StormPage
 	// number is the highest that is taken, be it by a page that a deleted storm of the same
 	// name left.
 	number int32
 }
 
-// Ensure returns the storm's object, and makes it where there is none.
-type Ensure func(ctx context.Context) (Found, error)
+// Ensure returns the storm's object, and makes it where there is none; own are those of the
+// incidents that are none of its members, because they have an open object of their own.
+type Ensure func(ctx context.Context, incidents []Incident) (found Found, own map[string]*v1alpha1.RemediationRequest, err error)
 
 // join is one request's members, waiting to be durable.
 type join struct {
-	ensure  Ensure
-	members []v1alpha1.Member
-	done    chan joined
+	ensure    Ensure
+	incidents []Incident
+	done      chan joined
 	// turn tells a waiting join that it writes the next batch.
 	turn chan struct{}
 }
 
 type joined struct {
-	storm Found
-	err   error
+	Joined
+	err error
+}
+
+// Joined is a storm that incidents are members of now.
+type Joined struct {
+	Found
+	// Members is how many the storm has.
+	Members int
+	// Former holds those of the incidents that were members before this call, by
+	// fingerprint: the startsAt that they joined with.
+	Former map[string]time.Time
+	// Own holds those of the incidents that are no members, with their own open objects.
+	Own map[string]*v1alpha1.RemediationRequest
 }
 
 // Join makes the incidents members of the storm with this id; those that are members
 // already stay so. The storm's object is looked at live once for each group commit, by one
 // request's ensure; Found.Created is true for that request only.
-func (p *Pages) Join(ctx context.Context, id string, ensure Ensure, incidents []Incident) (Found, error) {
-	j := &join{ensure: ensure, done: make(chan joined, 1), turn: make(chan struct{}, 1)}
-	for _, i := range incidents {
-		j.members = append(j.members, i.member())
-	}
+func (p *Pages) Join(ctx context.Context, id string, ensure Ensure, incidents []Incident) (Joined, error) {
+	j := &join{ensure: ensure, incidents: incidents, done: make(chan joined, 1), turn: make(chan struct{}, 1)}
 	b := p.book(id)
 	b.mu.Lock()
 	b.waiting = append(b.waiting, j)
@@ -96,14 +106,14 @@ func (p *Pages) Join(ctx context.Context, id string, ensure Ensure, incidents []
 	}
 	select {
 	case out := <-j.done:
-		return out.storm, out.err
+		return out.Joined, out.err
 	case <-j.turn:
 		p.lead(ctx, b)
 		out := <-j.done
-		return out.storm, out.err
+		return out.Joined, out.err
 	case <-ctx.Done():
 		p.leave(ctx, b, j)
-		return Found{}, &UnavailableError{Doing: "adding members to the storm", Err: ctx.Err()}
+		return Joined{}, &UnavailableError{Doing: "adding members to the storm", Err: ctx.Err()}
 	}
 }
 
@@ -163,56 +173,83 @@ func (p *Pages) lead(ctx context.Context, b *book) {
 }
 
 func (p *Pages) commit(ctx context.Context, b *book, batch []*join) {
-	var members []v1alpha1.Member
+	var incidents []Incident
 	for _, j := range batch {
-		members = append(members, j.members...)
+		incidents = append(incidents, j.incidents...)
 	}
 	// Others wait for this write, so it must not end with the leader's own request.
 	writeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.timeout)
 	defer cancel()
-	storm, err := batch[0].ensure(writeCtx)
-	if err == nil {
-		if uid := string(storm.Object.UID); uid != b.uid {
-			b.uid, b.loaded = uid, false
-		}
-		err = p.append(writeCtx, b, storm.Object, members)
-	}
+	out, err := p.admit(writeCtx, b, batch[0].ensure, incidents)
 	if err == nil && p.Committed != nil {
-		p.Committed(len(members), storm.Created)
+		p.Committed(len(incidents)-len(out.Own), out.Created)
 	}
 	for _, j := range batch {
-		j.done <- joined{storm, err}
-		storm.Created = false
+		j.done <- joined{out, err}
+		out.Created = false
 	}
 }
 
-// append adds the members that are not there yet, page by page.
-func (p *Pages) append(ctx context.Context, b *book, storm *v1alpha1.RemediationRequest, members []v1alpha1.Member) error {
+// admit makes members of those who are none yet and have no object of their own.
+func (p *Pages) admit(ctx context.Context, b *book, ensure Ensure, incidents []Incident) (out Joined, err error) {
+	if out.Found, out.Own, err = ensure(ctx, incidents); err != nil || out.Object == nil {
+		return out, err
+	}
+	if uid := string(out.Object.UID); uid != b.uid {
+		b.uid, b.loaded = uid, false
+	}
+	var members []v1alpha1.Member
+	for _, i := range incidents {
+		if out.Own[i.Fingerprint] == nil {
+			members = append(members, i.member())
+		}
+	}
+	out.Former, err = p.append(ctx, b, out.Object, members)
+	out.Members = len(b.known)
+	return out, err
+}
+
+// append adds the members that are not there yet, page by page, and returns those that are.
+func (p *Pages) append(ctx context.Context, b *book, storm *v1alpha1.RemediationRequest, members []v1alpha1.Member) (former map[string]time.Time, err error) {
 	for {
 		if !b.loaded {
 			if err := p.load(ctx, b, storm); err != nil {
-				return err
+				return nil, err
 			}
+		}
+		if former == nil {
+			former = b.among(members)
 		}
 		var missing []v1alpha1.Member
 		seen := map[string]bool{}
 		for _, m := range members {
-			if !b.known[m.Fingerprint] && !seen[m.Fingerprint] {
+			if _, known := b.known[m.Fingerprint]; !known && !seen[m.Fingerprint] {
 				seen[m.Fingerprint] = true
 				missing = append(missing, m)
 			}
 		}
 		if len(missing) == 0 {
-			return nil
+			return former, nil
 		}
 		stale, err := p.write(ctx, b, storm, missing)
 		if err != nil || stale {
 			b.loaded = false
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
+}
+
+// among are those of the members that the book knows.
+func (b *book) among(members []v1alpha1.Member) map[string]time.Time {
+	out := map[string]time.Time{}
+	for _, m := range members {
+		if since, known := b.known[m.Fingerprint]; known {
+			out[m.Fingerprint] = since
+		}
+	}
+	return out
 }
 
 // write fills the last page, or begins the next. stale says that somebody else wrote first.
@@ -244,7 +281,7 @@ func (p *Pages) write(ctx context.Context, b *book, storm *v1alpha1.RemediationR
 	crash.Point(crash.PageWritten)
 	b.last, b.number = page, max(b.number, page.Spec.Number)
 	for _, m := range missing {
-		b.known[m.Fingerprint] = true
+		b.known[m.Fingerprint] = m.StartsAt.Time
 	}
 	return false, nil
 }
@@ -275,7 +312,7 @@ func (p *Pages) load(ctx context.Context, b *book, storm *v1alpha1.RemediationRe
 	if err != nil {
 		return classify(err, "reading the storm's members", storm.Namespace)
 	}
-	b.known, b.last, b.number, b.loaded = map[string]bool{}, nil, 0, true
+	b.known, b.last, b.number, b.loaded = map[string]time.Time{}, nil, 0, true
 	for i := range list.Items {
 		page := &list.Items[i]
 		b.number = max(b.number, page.Spec.Number)
@@ -283,7 +320,7 @@ func (p *Pages) load(ctx context.Context, b *book, storm *v1alpha1.RemediationRe
 			continue
 		}
 		for _, m := range page.Spec.Members {
-			b.known[m.Fingerprint] = true
+			b.known[m.Fingerprint] = m.StartsAt.Time
 		}
 		if b.last == nil || page.Spec.Number > b.last.Spec.Number {
 			b.last = page

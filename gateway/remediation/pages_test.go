@@ -39,10 +39,10 @@ func (w *writes) join(ctx context.Context, name string) {
 	ended := make(chan error, 1)
 	w.ended[name] = ended
 	go func() {
-		_, err := w.pages.Join(ctx, "s", func(context.Context) (Found, error) {
+		_, err := w.pages.Join(ctx, "s", func(ctx context.Context, all []Incident) (Found, map[string]*v1alpha1.RemediationRequest, error) {
 			w.began <- name
 			<-w.letGo
-			return storm, nil
+			return storm.ensure(ctx, all)
 		}, []Incident{m})
 		ended <- err
 	}()

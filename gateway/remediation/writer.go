@@ -3,9 +3,12 @@ package remediation
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
@@ -51,7 +54,7 @@ func NewWriter(o Options) *Writer { return &Writer{o: o} }
 func (w *Writer) Ensure(ctx context.Context, i Incident) (Found, error) {
 	n := i.Past + 1
 	if i.Past == 0 {
-		newest, err := w.newest(ctx, i)
+		newest, err := w.Newest(ctx, i.Namespace, i.Fingerprint)
 		if err != nil {
 			return Found{}, err
 		}
@@ -72,22 +75,58 @@ func (w *Writer) Ensure(ctx context.Context, i Incident) (Found, error) {
 	return Found{}, &RefusedError{Detail: "naming the object", Err: fmt.Errorf("%d names up to %s are taken", tries, ObjectName(i.Fingerprint, n))}
 }
 
-// newest finds the latest incarnation of a fingerprint by a live list.
-func (w *Writer) newest(ctx context.Context, i Incident) (*v1alpha1.RemediationRequest, error) {
-	var list v1alpha1.RemediationRequestList
-	err := w.list(ctx, &list, resource, client.InNamespace(i.Namespace),
-		client.MatchingLabels{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy, v1alpha1.LabelFingerprint: labelValue(i.Fingerprint)})
-	if err != nil {
-		return nil, classify(err, "looking for the incident's object", i.Namespace)
-	}
-	var out *v1alpha1.RemediationRequest
-	for k := range list.Items {
-		rr := &list.Items[k]
-		if rr.Spec.Fingerprint == i.Fingerprint && (out == nil || rr.Spec.Incarnation > out.Spec.Incarnation) {
-			out = rr
+// Newest finds the latest incarnation of a fingerprint by a live list; nil where there is none.
+func (w *Writer) Newest(ctx context.Context, namespace, fingerprint string) (*v1alpha1.RemediationRequest, error) {
+	newest, err := w.newest(ctx, []string{namespace}, []string{fingerprint})
+	return newest[fingerprint], err
+}
+
+// atOnce bounds how many fingerprints one list asks for: they stand in its URL.
+const atOnce = 100
+
+// newest finds the latest incarnations of fingerprints by live lists.
+func (w *Writer) newest(ctx context.Context, namespaces, fingerprints []string) (map[string]*v1alpha1.RemediationRequest, error) {
+	out := map[string]*v1alpha1.RemediationRequest{}
+	for _, namespace := range distinct(namespaces) {
+		for some := range slices.Chunk(fingerprints, atOnce) {
+			values := make([]string, len(some))
+			for i, f := range some {
+				values[i] = labelValue(f)
+			}
+			var list v1alpha1.RemediationRequestList
+			if err := w.list(ctx, &list, resource, namespace, v1alpha1.LabelFingerprint, values...); err != nil {
+				return nil, classify(err, "looking for the incident's object", namespace)
+			}
+			for k := range list.Items {
+				rr := &list.Items[k]
+				if old := out[rr.Spec.Fingerprint]; old == nil || rr.Spec.Incarnation > old.Spec.Incarnation {
+					out[rr.Spec.Fingerprint] = rr
+				}
+			}
 		}
 	}
 	return out, nil
+}
+
+// list lists the gateway's own objects of a namespace whose label has one of the values.
+func (w *Writer) list(ctx context.Context, into client.ObjectList, resource, namespace, label string, values ...string) error {
+	one, err := labels.NewRequirement(label, selection.In, values)
+	if err != nil {
+		return fmt.Errorf("selecting by %s: %w", label, err)
+	}
+	ours, err := labels.NewRequirement(v1alpha1.LabelManagedBy, selection.In, []string{v1alpha1.ManagedBy})
+	if err != nil {
+		return fmt.Errorf("selecting our own: %w", err)
+	}
+	selector := client.MatchingLabelsSelector{Selector: labels.NewSelector().Add(*one, *ours)}
+	return w.o.Caller.Do(ctx, "list", resource, func(ctx context.Context) error {
+		return w.o.Client.List(ctx, into, client.InNamespace(namespace), selector)
+	})
+}
+
+// distinct leaves out what is empty or there twice.
+func distinct(list []string) []string {
+	return slices.DeleteFunc(slices.Compact(slices.Sorted(slices.Values(list))), func(s string) bool { return s == "" })
 }
 
 // claim creates one name. taken says that the name belongs to somebody else, or to an
@@ -157,11 +196,11 @@ func (w *Writer) Open(rr *v1alpha1.RemediationRequest) bool {
 	if w.o.HoldWhileActive && !rr.Status.Phase.Terminal() {
 		return true
 	}
-	return w.o.Clock.Now().Sub(w.lastSeen(rr)) <= w.o.Window
+	return w.o.Clock.Now().Sub(w.LastSeen(rr)) <= w.o.Window
 }
 
-// lastSeen is the latest that is known: the status lags behind by up to a second.
-func (w *Writer) lastSeen(rr *v1alpha1.RemediationRequest) time.Time {
+// LastSeen is the latest that is known of an object: the status lags behind by up to a second.
+func (w *Writer) LastSeen(rr *v1alpha1.RemediationRequest) time.Time {
 	last := openedAt(rr)
 	if rr.Status.LastSeen != nil && rr.Status.LastSeen.After(last) {
 		last = rr.Status.LastSeen.Time
@@ -174,17 +213,50 @@ func (w *Writer) lastSeen(rr *v1alpha1.RemediationRequest) time.Time {
 	return last
 }
 
-// EnsureStorm returns the object of a storm, and makes it where there is none. opener is
-// whichever member comes first; storm describes the group.
-func (w *Writer) EnsureStorm(ctx context.Context, opener Incident, id string, storm v1alpha1.Storm) (Found, error) {
-	fingerprint := StormFingerprint(opener.Group.Key, id)
-	opener.Fingerprint = fingerprint
-	rr := opener.object(StormName(fingerprint), 1, w.o.Clock.Now())
+// GoneError says that the object of a storm was deleted by a user.
+type GoneError struct {
+	// Storm is the id that the windows gave it.
+	Storm string
+}
+
+// Error names the storm.
+func (e *GoneError) Error() string { return "the object of storm " + e.Storm + " was deleted" }
+
+// EnsureStorm returns the object of a storm, and makes it where there is none. The first of
+// the members opens it; storm describes the group. uid is that of the object if it is known
+// to have existed: one that has gone since is not made again, but a *GoneError.
+//
+// own are those of the members that have an open object of their own, whatever Redis says:
+// it forgets, and they stay what they are. Where all have one, no storm is made.
+func (w *Writer) EnsureStorm(ctx context.Context, members []Incident, id, uid string, storm v1alpha1.Storm) (found Found, own map[string]*v1alpha1.RemediationRequest, err error) {
+	opener := members[0]
+	fingerprints, namespaces := []string{StormFingerprint(opener.Group.Key, id)}, []string{opener.Namespace, w.o.Fallback}
+	opener.Fingerprint = fingerprints[0]
+	for _, m := range members {
+		fingerprints, namespaces = append(fingerprints, m.Fingerprint), append(namespaces, m.Home)
+	}
+	newest, err := w.newest(ctx, namespaces, fingerprints)
+	if err != nil {
+		return Found{}, nil, err
+	}
+	own = map[string]*v1alpha1.RemediationRequest{}
+	for _, fingerprint := range fingerprints[1:] {
+		if rr := newest[fingerprint]; rr != nil && w.Open(rr) {
+			own[fingerprint] = rr
+		}
+	}
+	existing := newest[opener.Fingerprint]
+	switch {
+	case uid != "" && existing == nil, existing != nil && existing.DeletionTimestamp != nil:
+		return Found{}, nil, &GoneError{Storm: id}
+	case existing != nil:
+		return Found{Object: existing}, own, nil
+	case len(own) == len(members):
+		return Found{}, own, nil
+	}
+	rr := opener.object(StormName(opener.Fingerprint), 1, w.o.Clock.Now())
 	storm.ID = id
 	rr.Spec.Storm = &storm
-	existing, err := w.Read(ctx, rr.Namespace, rr.Name)
-	if err != nil || existing != nil {
-		return Found{Object: existing}, err
-	}
-	return w.create(ctx, rr)
+	found, err = w.create(ctx, rr)
+	return found, own, err
 }

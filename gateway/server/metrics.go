@@ -110,7 +110,7 @@ func NewMetrics() *Metrics {
 	for _, result := range []string{"accepted", "refused"} {
 		m.reloads.WithLabelValues(result)
 	}
-	for _, script := range []string{"decide", "settle"} {
+	for _, script := range []string{"decide", "settle", "free"} {
 		m.redisCalls.WithLabelValues(script)
 		m.redisErrors.WithLabelValues(script)
 	}

@@ -3,6 +3,7 @@ package shadow
 import (
 	"context"
 	"sync"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -15,8 +16,8 @@ import (
 // ghost is a Kubernetes that takes everything and keeps nothing.
 type ghost struct {
 	mu sync.Mutex
-	// storms that have an opener already; a storm that was forgotten has another one.
-	storms map[string]bool
+	// storms are how many members each has; one that was forgotten has another opener.
+	storms map[string]int
 }
 
 // mostStorms bounds the memory.
@@ -39,27 +40,43 @@ func (g *ghost) Ensure(_ context.Context, i remediation.Incident) (remediation.F
 }
 
 // EnsureStorm implements intake.Writer.
-func (g *ghost) EnsureStorm(_ context.Context, opener remediation.Incident, id string, _ v1alpha1.Storm) (remediation.Found, error) {
+func (g *ghost) EnsureStorm(_ context.Context, members []remediation.Incident, id, _ string, _ v1alpha1.Storm) (remediation.Found, map[string]*v1alpha1.RemediationRequest, error) {
+	opener := members[0]
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	fingerprint := remediation.StormFingerprint(opener.Group.Key, id)
-	known := g.storms[fingerprint]
+	opener.Fingerprint = remediation.StormFingerprint(opener.Group.Key, id)
+	fingerprint := opener.Fingerprint
+	_, known := g.storms[fingerprint]
 	if len(g.storms) >= mostStorms {
 		clear(g.storms)
 	}
-	g.storms[fingerprint] = true
-	return remediation.Found{Object: object(opener, remediation.StormName(fingerprint), 1), Created: !known}, nil
+	g.storms[fingerprint] += len(members)
+	return remediation.Found{Object: object(opener, remediation.StormName(fingerprint), 1), Created: !known}, nil, nil
 }
 
 // Join implements intake.Pages.
-func (g *ghost) Join(ctx context.Context, _ string, ensure remediation.Ensure, _ []remediation.Incident) (remediation.Found, error) {
-	return ensure(ctx)
+func (g *ghost) Join(ctx context.Context, _ string, ensure remediation.Ensure, incidents []remediation.Incident) (remediation.Joined, error) {
+	found, own, err := ensure(ctx, incidents)
+	if err != nil {
+		return remediation.Joined{}, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return remediation.Joined{Found: found, Own: own, Members: g.storms[found.Object.Spec.Fingerprint]}, nil
 }
 
 // Read implements intake.Writer: an incident whose window has passed is over.
 func (g *ghost) Read(context.Context, string, string) (*v1alpha1.RemediationRequest, error) {
 	return nil, nil
 }
+
+// Newest implements intake.Writer: what the windows do not know does not exist.
+func (g *ghost) Newest(context.Context, string, string) (*v1alpha1.RemediationRequest, error) {
+	return nil, nil
+}
+
+// LastSeen implements intake.Writer.
+func (g *ghost) LastSeen(*v1alpha1.RemediationRequest) time.Time { return time.Time{} }
 
 // Open implements intake.Writer.
 func (g *ghost) Open(*v1alpha1.RemediationRequest) bool { return false }

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/stormproof/stormproof/gateway/alert"
+	"github.com/stormproof/stormproof/gateway/clock"
 	"github.com/stormproof/stormproof/gateway/config"
 	"github.com/stormproof/stormproof/gateway/intake"
 	"github.com/stormproof/stormproof/gateway/policy"
@@ -95,14 +96,14 @@ func New(o Observer, log *slog.Logger) *Shadow {
 
 // Try compares another configuration with the policy in force from now on. windows are its
 // own, on keys that nothing else uses.
-func (s *Shadow) Try(inForce *policy.Policy, other config.Config, windows intake.Windows) error {
+func (s *Shadow) Try(inForce *policy.Policy, other config.Config, windows intake.Windows, c clock.Clock) error {
 	would, err := policy.Compile(other.Policy)
 	if err != nil {
 		return err
 	}
-	g := &ghost{storms: map[string]bool{}}
+	g := &ghost{storms: map[string]int{}}
 	s.pair.Store(&pair{real: inForce, would: would,
-		process: &intake.Intake{Config: other, Policy: would, Windows: windows, Writer: g, Pages: g, Counters: g}})
+		process: &intake.Intake{Config: other, Policy: would, Windows: windows, Writer: g, Pages: g, Counters: g, Clock: c}})
 	return nil
 }
 

@@ -70,7 +70,7 @@ func tried(t *testing.T, other config.Config) (*Shadow, *books) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Try(inForce, other, window.New(client, "sp:shadow:", other.Dedup.Window, clock.Real{}, nil)); err != nil {
+	if err := s.Try(inForce, other, window.New(client, "sp:shadow:", other.Dedup.Window, clock.Real{}, nil), clock.Real{}); err != nil {
 		t.Fatal(err)
 	}
 	return s, b
@@ -91,7 +91,7 @@ func TestALowerThresholdWouldMakeAStorm(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 	compare(s, alerts, created(alerts))
-	want(t, b.verdicts["created>duplicate"], 5)
+	want(t, b.verdicts, map[string]int{"created>created": 3, "created>member": 2, "created>duplicate": 5})
 }
 
 func TestTheSameConfigurationDiffersInNothing(t *testing.T) {
@@ -152,6 +152,6 @@ func TestAShadowWithoutRedisDropsAndSaysSo(t *testing.T) {
 // broken is a Redis that is down.
 type broken struct{ intake.Windows }
 
-func (broken) Decide(context.Context, window.Group, string, string, []window.Item, bool) ([]window.Decision, []window.Counts, error) {
+func (broken) Decide(context.Context, window.Group, window.Request, []window.Item) ([]window.Decision, []window.Counts, error) {
 	return nil, nil, redis.ErrClosed
 }

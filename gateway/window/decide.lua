@@ -1,5 +1,5 @@
 sane(KEYS[1], 'zset')
-sane(KEYS[2], 'hash')
+numbers(KEYS[2], 'last')
 
 -- openStorm returns the id of the group's storm, '' if none is open.
 local function openStorm()
@@ -9,6 +9,43 @@ local function openStorm()
   redis.call('DEL', KEYS[1], KEYS[2])
   return ''
 end
+
+local function setStorm(id, last)
+  redis.call('HSET', KEYS[2], 'id', id, 'last', int(last))
+  keep(KEYS[2])
+end
+
+-- doubt is there while Redis may lack incidents that Kubernetes has: after it forgot.
+local doubt = string.sub(KEYS[2], 1, -2) .. 'd'
+
+-- seed records what Kubernetes knows of the group. Another request may have done so before
+-- and counted since: nothing is ever lowered.
+local function seed(s)
+  redis.call('SET', doubt, '1', 'PX', call.ttl)
+  local open = openStorm()
+  if s.storm and (open == '' or open == s.storm.id) then
+    setStorm(s.storm.id, math.max(s.storm.last, num(redis.call('HGET', KEYS[2], 'last'))))
+    redis.call('HSET', KEYS[2], 'uid', s.storm.uid)
+  end
+  for _, o in ipairs(s.openings) do
+    if o.at > (tonumber(redis.call('ZSCORE', KEYS[1], o.fp) or 0) or 0) then redis.call('ZADD', KEYS[1], int(o.at), o.fp) end
+    keep(KEYS[1])
+  end
+  for _, t in ipairs(s.totals) do
+    local key = totals(t.id)
+    if not numbers(key, 'members', 'occ', 'del')[1] and redis.call('HEXISTS', key, 'gone') == 0 then
+      redis.call('HSET', key, 'members', int(t.members), 'occ', int(t.occ), 'del', int(t.del), 'last', int(t.last),
+        'res', int(t.res), 'new', int(t.new), 'base', int(t.new))
+      keep(key)
+    end
+  end
+end
+
+-- Where Redis knows nothing of the group it may have forgotten: Kubernetes is asked before
+-- anything is claimed.
+local blind = not call.seed and (corrupt > 0 or redis.call('EXISTS', KEYS[1], KEYS[2]) == 0)
+local doubtful = not call.seed and redis.call('EXISTS', doubt) == 1
+if call.seed then seed(call.seed) end
 
 -- claim gives a new fingerprint a slot of its group: an object of its own, or a place in
 -- the storm that it finds or opens.
@@ -21,31 +58,44 @@ local function claim(key, item, past)
     keep(KEYS[1])
     if redis.call('ZCARD', KEYS[1]) >= call.threshold then storm = call.newStorm end
   end
-  if storm ~= '' then
-    redis.call('HSET', KEYS[2], 'id', storm, 'last', int(now))
-    keep(KEYS[2])
-  end
+  if storm ~= '' then setStorm(storm, now) end
   redis.call('DEL', key)
-  redis.call('HSET', key, 'claim', int(now), 'n', int(past), 'storm', storm)
+  redis.call('HSET', key, 'claim', int(now), 'n', int(past), 'storm', storm, 'by', call.newStorm)
   keep(key)
 end
 
+-- trust says what a member's record is worth: 'good'; 'gone', where the storm's object was
+-- deleted; or 'lost', where the storm's sums are.
+local function trust(h)
+  if h.storm == '' then return 'good' end
+  local t = numbers(totals(h.storm), 'members')
+  if redis.call('HEXISTS', totals(h.storm), 'gone') == 1 then return 'gone' end
+  if h.uid ~= '' and not t[1] then return 'lost' end
+  return 'good'
+end
+
 local function decide(key, item)
+  local before = corrupt
   local h = load(key)
+  local worth = trust(h)
+  if not call.seed and (worth == 'lost' or corrupt > before) then return 'unknown', h end
   if #item.e == 0 then
-    if h.uid ~= '' then return 'resolved', h end
-    return 'ignored', h
+    if h.uid ~= '' and worth == 'good' then return 'resolved', h end
+    return (blind or doubtful) and 'unknown' or 'ignored', h
   end
   local over = item.over ~= '' and h.uid == item.over
   -- A claim that nobody confirmed within the storm's window has lost its slot.
   local stale = h.exists and h.uid == '' and now - h.claim > call.stormWindow
-  if over or stale or not h.exists then
+  if over or stale or worth ~= 'good' or not h.exists then
+    -- Whoever joins a storm is looked up there; who gets an object may have a place elsewhere.
+    if blind or doubtful and openStorm() == '' then return 'unknown', h end
     local past = 0
     if over and h.storm == '' then past = h.n end
     claim(key, item, past)
     h = load(key)
   end
   if h.uid == '' then
+    if blind then return 'unknown', h end
     if h.storm ~= '' then return 'member', h end
     return 'open', h
   end
@@ -56,15 +106,20 @@ end
 local out = {d = {}, c = {}, counted = call.count}
 for i, item in ipairs(call.items) do
   local kind, h = decide(KEYS[3 + i], item)
-  out.d[i] = {k = kind, n = h.n, uid = h.uid, name = h.name, ns = h.ns, storm = h.storm}
-  if kind == 'open' or kind == 'member' or kind == 'expired' then out.counted = false end
+  out.d[i] = {k = kind, n = h.n, uid = h.uid, name = h.name, ns = h.ns, storm = h.storm, claimed = h.by == call.newStorm}
+  if kind ~= 'duplicate' and kind ~= 'resolved' then out.counted = false end
+  if kind == 'member' and redis.call('HGET', KEYS[2], 'id') == h.storm then
+    out.d[i].stormUID = redis.call('HGET', KEYS[2], 'uid') or ''
+  end
 end
 for i, item in ipairs(call.items) do
-  if out.counted and out.d[i].k ~= 'ignored' then
-    out.c[i] = count(KEYS[3 + i], item, false)
+  if out.counted then
+    out.c[i] = count(KEYS[3 + i], item)
   else
     out.c[i] = {occ = 0, del = 0, last = '0', res = '0', new = '0', sm = 0, so = 0, sd = 0}
   end
 end
+-- An empty table would be encoded as an object.
+if #call.items == 0 then out.d, out.c = nil, nil end
 out.corrupt = corrupt
 return cjson.encode(out)

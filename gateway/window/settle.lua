@@ -1,20 +1,30 @@
-sane(KEYS[2], 'hash')
+numbers(KEYS[2], 'last')
 local out = {c = {}}
 for i, item in ipairs(call.items) do
   local key = KEYS[3 + i]
-  local fresh = load(key).uid ~= item.uid
-  if fresh then
+  if load(key).uid ~= item.uid then
     -- Another object than the one on record: its counters begin where Kubernetes left them.
     redis.call('DEL', key)
     redis.call('HSET', key, 'claim', int(now), 'n', int(item.n), 'uid', item.uid, 'name', item.name,
-      'ns', item.ns, 'storm', item.storm, 'occ', int(item.occ), 'del', int(item.del), 'last', int(now),
+      'ns', item.ns, 'storm', item.storm, 'occ', int(item.occ), 'del', int(item.del), 'last', int(item.last),
       'new', int(item.new))
-    for _, e in ipairs(item.e) do
-      -- 0 is no time: a firing from before 1970 is counted as well.
-      if item.new ~= 0 and e <= item.new then redis.call('HSET', key, 'e:' .. int(e), '1') end
+    -- 0 is no time: a firing from before 1970 is counted as well.
+    local floor = item.new
+    if item.since ~= 0 then
+      -- A member before this request. If the storm's sums came from Kubernetes, they hold what it had fired by then.
+      local base = redis.call('HGET', totals(item.storm), 'base')
+      if base then
+        floor = math.max(floor, num(base), item.since)
+        redis.call('HSET', key, 'occ', '1', 'del', '1')
+      end
     end
+    if floor ~= 0 then redis.call('HSET', key, 'floor', int(floor)) end
   end
-  out.c[i] = count(key, item, fresh and item.storm ~= '')
+  if item.storm ~= '' and redis.call('HGET', KEYS[2], 'id') == item.storm then
+    redis.call('HSET', KEYS[2], 'uid', item.uid)
+    keep(KEYS[2])
+  end
+  out.c[i] = count(key, item)
 end
 out.corrupt = corrupt
 return cjson.encode(out)

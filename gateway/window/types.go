@@ -19,6 +19,9 @@ const (
 	Resolved Kind = "resolved"
 	// Ignored: a resolved notification of nothing known.
 	Ignored Kind = "ignored"
+	// Unknown: Redis knows nothing of the group, or has lost what it knew of this item.
+	// Nothing was claimed; ask Kubernetes and decide again with a Seed.
+	Unknown Kind = "unknown"
 )
 
 // MaxItems is the greatest number of items in one script call: a script blocks the server.
@@ -30,6 +33,54 @@ type Group struct {
 	Tag       string
 	Threshold int
 	Window    time.Duration
+}
+
+// Request is what is common to all items of one HTTP request.
+type Request struct {
+	// ID is unique to it.
+	ID string
+	// NewStorm is the id that a storm gets if this request opens one; unique as well.
+	NewStorm string
+	// Count asks Decide to count at once where every item is known and confirmed.
+	Count bool
+	// Seed is what Kubernetes knows of the group, nil where it was not asked.
+	Seed *Seed
+}
+
+// Seed is what Kubernetes knows of a group.
+type Seed struct {
+	// Openings took one of the group's slots.
+	Openings []Opening
+	// Storm is the one that new members join, nil if there is none.
+	Storm *SeedStorm
+	// Totals are those of the storms whose members are still repeated.
+	Totals []SeedTotals
+}
+
+// Opening is an object of its own, and when it opened.
+type Opening struct {
+	Fingerprint string
+	At          time.Time
+}
+
+// SeedStorm is an open storm; Last is when its newest member joined.
+type SeedStorm struct {
+	ID, UID string
+	Last    time.Time
+}
+
+// SeedTotals are the sums over a storm's members. What began until Newest is among them.
+type SeedTotals struct {
+	ID                               string
+	Members, Occurrences, Deliveries int64
+	LastSeen, ResolvedAt, Newest     time.Time
+}
+
+// Freed says that an object was deleted.
+type Freed struct {
+	Fingerprint, UID string
+	// Storm is the object's id if it stood for a storm: NewStorm is what the next member opens.
+	Storm, NewStorm string
 }
 
 // Item is one fingerprint of a request, with all its alerts there.
@@ -59,6 +110,10 @@ type Decision struct {
 	Incarnation int `json:"n"`
 	// Storm is the id of the storm that the item is a member of, "" if of none.
 	Storm string `json:"storm"`
+	// Claimed: it was not known before this request.
+	Claimed bool `json:"claimed"`
+	// StormUID is that of the storm's object, "" where none is known to exist.
+	StormUID string `json:"stormUID"`
 }
 
 // Settled is an item whose object is durable.
@@ -70,7 +125,12 @@ type Settled struct {
 	// Occurrences and Deliveries that the object already had where Redis knew nothing, and
 	// the newest startsAt among them.
 	Occurrences, Deliveries int64
-	Newest                  time.Time
+	Newest, LastSeen        time.Time
+	// Members is how many the storm has.
+	Members int64
+	// Since is the startsAt of a fingerprint that Redis did not know and that turned out to be
+	// a member already; zero for all others.
+	Since time.Time
 }
 
 // Counts are the counters of an item; the storm's are sums over all members, 0 where the

@@ -21,6 +21,13 @@ var decideSource string
 //go:embed settle.lua
 var settleSource string
 
+//go:embed free.lua
+var freeSource string
+
+// episodes is how many firings of an incident are known one by one. Those that are older
+// than all of them count as counted.
+const episodes = 128
+
 // Windows decides and counts. It may be used by many goroutines at once.
 type Windows struct {
 	redis   redis.UniversalClient
@@ -29,7 +36,7 @@ type Windows struct {
 	clock   clock.Clock
 	corrupt func(int)
 	scripts map[string]*redis.Script
-	// Start, if not nil, is told of every call of a script, decide or settle: the call gets the
+	// Start, if not nil, is told of every call of a script, decide, settle or free: the call gets the
 	// context that it returns, and the function is called with the outcome. Set it before use.
 	Start func(ctx context.Context, script string) (context.Context, func(error))
 }
@@ -41,10 +48,11 @@ func New(client redis.UniversalClient, prefix string, dedup time.Duration, c clo
 		corrupt = func(int) {}
 	}
 	return &Windows{redis: client, prefix: prefix, dedup: dedup, clock: c, corrupt: corrupt, scripts: map[string]*redis.Script{
-		"decide": redis.NewScript(sharedSource + decideSource), "settle": redis.NewScript(sharedSource + settleSource)}}
+		"decide": redis.NewScript(sharedSource + decideSource), "settle": redis.NewScript(sharedSource + settleSource),
+		"free": redis.NewScript(sharedSource + freeSource)}}
 }
 
-// call is the argument of both scripts.
+// call is the argument of all scripts.
 type call struct {
 	Offset      int64      `json:"offset"`
 	Window      int64      `json:"window"`
@@ -53,7 +61,9 @@ type call struct {
 	TTL         int64      `json:"ttl"`
 	Count       bool       `json:"count"`
 	NewStorm    string     `json:"newStorm"`
+	Episodes    int        `json:"episodes"`
 	Items       []callItem `json:"items"`
+	Seed        *callSeed  `json:"seed,omitempty"`
 }
 
 type callItem struct {
@@ -67,6 +77,9 @@ type callItem struct {
 	Occurrences int64   `json:"occ"`
 	Deliveries  int64   `json:"del"`
 	Newest      int64   `json:"new"`
+	LastSeen    int64   `json:"last"`
+	Members     int64   `json:"members"`
+	Since       int64   `json:"since"`
 }
 
 type reply struct {
@@ -76,17 +89,16 @@ type reply struct {
 	Counts    []Counts   `json:"c"`
 }
 
-// Decide says what each item is, and claims slots for new ones. requestID is unique to the
-// HTTP request; newStorm is the id that a storm gets if this call opens one. With count,
-// and only if every item is known and confirmed, it also counts them as Settle would and
-// returns the counters; otherwise counts is nil.
-func (w *Windows) Decide(ctx context.Context, g Group, requestID, newStorm string, items []Item, count bool) (decisions []Decision, counts []Counts, err error) {
+// Decide says what each item is, and claims slots for new ones. With r.Count, and only if
+// every item is known and confirmed, it also counts them as Settle would and returns the
+// counters; otherwise counts is nil.
+func (w *Windows) Decide(ctx context.Context, g Group, r Request, items []Item) (decisions []Decision, counts []Counts, err error) {
 	c := w.call(g, len(items))
-	c.Count, c.NewStorm = count, newStorm
+	c.Count, c.NewStorm, c.Seed = r.Count, r.NewStorm, asSeed(r.Seed)
 	for i, item := range items {
 		c.Items[i] = asCall(item)
 	}
-	out, err := w.run(ctx, "decide", g.Tag, requestID, c)
+	out, err := w.run(ctx, "decide", g.Tag, r.ID, c)
 	if err != nil {
 		return nil, nil, fmt.Errorf("deciding on %d alerts: %w", len(items), err)
 	}
@@ -102,10 +114,8 @@ func (w *Windows) Settle(ctx context.Context, g Group, requestID string, items [
 	for i, s := range items {
 		x := asCall(s.Item)
 		x.Object, x.Storm, x.Incarnation = s.Object, s.Storm, s.Incarnation
-		x.Occurrences, x.Deliveries = s.Occurrences, s.Deliveries
-		if !s.Newest.IsZero() {
-			x.Newest = s.Newest.UnixMilli()
-		}
+		x.Occurrences, x.Deliveries, x.Members = s.Occurrences, s.Deliveries, s.Members
+		x.Newest, x.LastSeen, x.Since = millis(s.Newest), millis(s.LastSeen), millis(s.Since)
 		c.Items[i] = x
 	}
 	out, err := w.run(ctx, "settle", g.Tag, requestID, c)
@@ -115,12 +125,25 @@ func (w *Windows) Settle(ctx context.Context, g Group, requestID string, items [
 	return out.Counts, nil
 }
 
-// call holds what both scripts need. Keys outlive the windows, so that a decision, and not
+// Free forgets what was recorded of a deleted object, if it still belongs to that object.
+// Its slot of the group is not given back: the bound counts what was opened. A group whose
+// storm's object is deleted stays in its storm, and the next member opens another object.
+func (w *Windows) Free(ctx context.Context, g Group, f Freed) error {
+	c := w.call(g, 1)
+	c.NewStorm = f.NewStorm
+	c.Items[0] = callItem{Object: Object{UID: f.UID}, Fingerprint: f.Fingerprint, Storm: f.Storm, Episodes: []int64{}}
+	if _, err := w.run(ctx, "free", g.Tag, "free", c); err != nil {
+		return fmt.Errorf("freeing the window of a deleted object: %w", err)
+	}
+	return nil
+}
+
+// call holds what all scripts need. Keys outlive the windows, so that a decision, and not
 // the disappearance of a key, ends an incident.
 func (w *Windows) call(g Group, n int) call {
 	ttl := 2*max(w.dedup, g.Window) + time.Minute
 	return call{Offset: w.clock.Offset().Milliseconds(), Window: w.dedup.Milliseconds(),
-		StormWindow: g.Window.Milliseconds(), Threshold: g.Threshold, TTL: ttl.Milliseconds(),
+		StormWindow: g.Window.Milliseconds(), Threshold: g.Threshold, TTL: ttl.Milliseconds(), Episodes: episodes,
 		Items: make([]callItem, n)}
 }
 
@@ -129,10 +152,16 @@ func asCall(i Item) callItem {
 	for _, e := range i.Episodes {
 		out.Episodes = append(out.Episodes, e.UnixMilli())
 	}
-	if !i.ResolvedAt.IsZero() {
-		out.ResolvedAt = i.ResolvedAt.UnixMilli()
-	}
+	out.ResolvedAt = millis(i.ResolvedAt)
 	return out
+}
+
+// millis is 0 for no time.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
 }
 
 func (w *Windows) run(ctx context.Context, script, tag, requestID string, c call) (out reply, err error) {

@@ -56,7 +56,7 @@ func firing(i int, episodes ...int64) Item {
 func (b *bench) decide(items ...Item) []Decision {
 	b.t.Helper()
 	b.n++
-	d, _, err := b.Decide(context.Background(), group, fmt.Sprint("d", b.n), fmt.Sprint("storm", b.n), items, true)
+	d, _, err := b.Decide(context.Background(), group, Request{ID: fmt.Sprint("d", b.n), NewStorm: fmt.Sprint("storm", b.n), Count: true, Seed: &Seed{}}, items)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func TestPureDuplicatesAreCountedByDecideOnceARequest(t *testing.T) {
 	b.decide(firing(1, 100))
 	b.settle("r1", own(firing(1, 100)))
 	for range 2 { // the same call twice, as after a lost reply
-		_, counts, err := b.Decide(context.Background(), group, "r2", "s", []Item{firing(1, 300)}, true)
+		_, counts, err := b.Decide(context.Background(), group, Request{ID: "r2", NewStorm: "s", Count: true, Seed: &Seed{}}, []Item{firing(1, 300)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -177,7 +177,7 @@ func TestNothingIsCountedBesideAnAlertThatIsNotDurableYet(t *testing.T) {
 	b := newBench(t)
 	b.decide(firing(1, 100))
 	b.settle("r1", own(firing(1, 100)))
-	_, counts, err := b.Decide(context.Background(), group, "r2", "s", []Item{firing(1, 200), firing(2, 200)}, true)
+	_, counts, err := b.Decide(context.Background(), group, Request{ID: "r2", NewStorm: "s", Count: true, Seed: &Seed{}}, []Item{firing(1, 200), firing(2, 200)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +197,7 @@ func TestStormTotalsAreSumsOverMembers(t *testing.T) {
 	b.decide(firing(1, 1), firing(2, 1))
 	id := b.decide(firing(3, 1), firing(4, 1))[0].Storm
 	member := func(i int, episodes ...int64) Settled {
-		return Settled{Item: firing(i, episodes...), Object: Object{UID: "storm-uid", Name: "storm", Namespace: "ns"}, Storm: id, Incarnation: 1}
+		return Settled{Item: firing(i, episodes...), Object: Object{UID: "storm-uid", Name: "storm", Namespace: "ns"}, Storm: id, Incarnation: 1, Members: 2}
 	}
 	b.settle("r1", member(3, 1), member(4, 1))
 	got := b.settle("r2", member(3, 1, 2))[0]
@@ -208,10 +208,10 @@ func TestRepeatsFromAClosedStormStillCount(t *testing.T) {
 	b := newBench(t)
 	b.decide(firing(1, 1), firing(2, 1))
 	id := b.decide(firing(3, 1))[0].Storm
-	b.settle("r1", Settled{Item: firing(3, 1), Object: Object{UID: "storm-uid", Name: "storm", Namespace: "ns"}, Storm: id, Incarnation: 1})
+	b.settle("r1", Settled{Item: firing(3, 1), Object: Object{UID: "storm-uid", Name: "storm", Namespace: "ns"}, Storm: id, Incarnation: 1, Members: 1})
 	b.clock.Advance(group.Window + time.Second)
 	b.decide(firing(9, 1)) // closes the storm
-	_, counts, err := b.Decide(context.Background(), group, "r2", "s", []Item{firing(3, 2)}, true)
+	_, counts, err := b.Decide(context.Background(), group, Request{ID: "r2", NewStorm: "s", Count: true, Seed: &Seed{}}, []Item{firing(3, 2)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,7 +274,7 @@ func TestConcurrentAlertsOfOneGroupNeverTakeMoreSlotsThanThereAre(t *testing.T) 
 	opened, storms := 0, map[string]bool{}
 	for i := range 100 {
 		wg.Go(func() {
-			d, _, err := b.Decide(context.Background(), group, fmt.Sprint("r", i), fmt.Sprint("s", i), []Item{firing(i, 1)}, true)
+			d, _, err := b.Decide(context.Background(), group, Request{ID: fmt.Sprint("r", i), NewStorm: fmt.Sprint("s", i), Count: true, Seed: &Seed{}}, []Item{firing(i, 1)})
 			if err != nil {
 				t.Error(err)
 				return
@@ -307,7 +307,7 @@ func TestTimesOfFifteenDigitsKeepThemAll(t *testing.T) {
 	item.ResolvedAt = time.UnixMilli(last)
 	want(t, b.settle("r", item)[0].Newest, int64(last-1))
 	b.n++
-	_, c, err := b.Decide(context.Background(), group, "again", "", []Item{firing(1, last-1, last)}, true)
+	_, c, err := b.Decide(context.Background(), group, Request{ID: "again", NewStorm: "", Count: true, Seed: &Seed{}}, []Item{firing(1, last-1, last)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,22 +24,22 @@ func (_m *Pages) EXPECT() *Pages_Expecter {
 }
 
 // Join provides a mock function with given fields: ctx, id, ensure, incidents
-func (_m *Pages) Join(ctx context.Context, id string, ensure remediation.Ensure, incidents []remediation.Incident) (remediation.Found, error) {
+func (_m *Pages) Join(ctx context.Context, id string, ensure remediation.Ensure, incidents []remediation.Incident) (remediation.Joined, error) {
 	ret := _m.Called(ctx, id, ensure, incidents)
 
 	if len(ret) == 0 {
 		panic("no return value specified for Join")
 	}
 
-	var r0 remediation.Found
+	var r0 remediation.Joined
 	var r1 error
-	if rf, ok := ret.Get(0).(func(context.Context, string, remediation.Ensure, []remediation.Incident) (remediation.Found, error)); ok {
+	if rf, ok := ret.Get(0).(func(context.Context, string, remediation.Ensure, []remediation.Incident) (remediation.Joined, error)); ok {
 		return rf(ctx, id, ensure, incidents)
 	}
-	if rf, ok := ret.Get(0).(func(context.Context, string, remediation.Ensure, []remediation.Incident) remediation.Found); ok {
+	if rf, ok := ret.Get(0).(func(context.Context, string, remediation.Ensure, []remediation.Incident) remediation.Joined); ok {
 		r0 = rf(ctx, id, ensure, incidents)
 	} else {
-		r0 = ret.Get(0).(remediation.Found)
+		r0 = ret.Get(0).(remediation.Joined)
 	}
 
 	if rf, ok := ret.Get(1).(func(context.Context, string, remediation.Ensure, []remediation.Incident) error); ok {
@@ -72,12 +72,12 @@ func (_c *Pages_Join_Call) Run(run func(ctx context.Context, id string, ensure r
 	return _c
 }
 
-func (_c *Pages_Join_Call) Return(_a0 remediation.Found, _a1 error) *Pages_Join_Call {
+func (_c *Pages_Join_Call) Return(_a0 remediation.Joined, _a1 error) *Pages_Join_Call {
 	_c.Call.Return(_a0, _a1)
 	return _c
 }
 
-func (_c *Pages_Join_Call) RunAndReturn(run func(context.Context, string, remediation.Ensure, []remediation.Incident) (remediation.Found, error)) *Pages_Join_Call {
+func (_c *Pages_Join_Call) RunAndReturn(run func(context.Context, string, remediation.Ensure, []remediation.Incident) (remediation.Joined, error)) *Pages_Join_Call {
 	_c.Call.Return(run)
 	return _c
 }

@@ -23,9 +23,9 @@ func (_m *Windows) EXPECT() *Windows_Expecter {
 	return &Windows_Expecter{mock: &_m.Mock}
 }
 
-// Decide provides a mock function with given fields: ctx, g, requestID, newStorm, items, count
-func (_m *Windows) Decide(ctx context.Context, g window.Group, requestID string, newStorm string, items []window.Item, count bool) ([]window.Decision, []window.Counts, error) {
-	ret := _m.Called(ctx, g, requestID, newStorm, items, count)
+// Decide provides a mock function with given fields: ctx, g, r, items
+func (_m *Windows) Decide(ctx context.Context, g window.Group, r window.Request, items []window.Item) ([]window.Decision, []window.Counts, error) {
+	ret := _m.Called(ctx, g, r, items)
 
 	if len(ret) == 0 {
 		panic("no return value specified for Decide")
@@ -34,27 +34,27 @@ func (_m *Windows) Decide(ctx context.Context, g window.Group, requestID string,
 	var r0 []window.Decision
 	var r1 []window.Counts
 	var r2 error
-	if rf, ok := ret.Get(0).(func(context.Context, window.Group, string, string, []window.Item, bool) ([]window.Decision, []window.Counts, error)); ok {
-		return rf(ctx, g, requestID, newStorm, items, count)
+	if rf, ok := ret.Get(0).(func(context.Context, window.Group, window.Request, []window.Item) ([]window.Decision, []window.Counts, error)); ok {
+		return rf(ctx, g, r, items)
 	}
-	if rf, ok := ret.Get(0).(func(context.Context, window.Group, string, string, []window.Item, bool) []window.Decision); ok {
-		r0 = rf(ctx, g, requestID, newStorm, items, count)
+	if rf, ok := ret.Get(0).(func(context.Context, window.Group, window.Request, []window.Item) []window.Decision); ok {
+		r0 = rf(ctx, g, r, items)
 	} else {
 		if ret.Get(0) != nil {
 			r0 = ret.Get(0).([]window.Decision)
 		}
 	}
 
-	if rf, ok := ret.Get(1).(func(context.Context, window.Group, string, string, []window.Item, bool) []window.Counts); ok {
-		r1 = rf(ctx, g, requestID, newStorm, items, count)
+	if rf, ok := ret.Get(1).(func(context.Context, window.Group, window.Request, []window.Item) []window.Counts); ok {
+		r1 = rf(ctx, g, r, items)
 	} else {
 		if ret.Get(1) != nil {
 			r1 = ret.Get(1).([]window.Counts)
 		}
 	}
 
-	if rf, ok := ret.Get(2).(func(context.Context, window.Group, string, string, []window.Item, bool) error); ok {
-		r2 = rf(ctx, g, requestID, newStorm, items, count)
+	if rf, ok := ret.Get(2).(func(context.Context, window.Group, window.Request, []window.Item) error); ok {
+		r2 = rf(ctx, g, r, items)
 	} else {
 		r2 = ret.Error(2)
 	}
@@ -70,17 +70,15 @@ type Windows_Decide_Call struct {
 // Decide is a helper method to define mock.On call
 //   - ctx context.Context
 //   - g window.Group
-//   - requestID string
-//   - newStorm string
+//   - r window.Request
 //   - items []window.Item
-//   - count bool
-func (_e *Windows_Expecter) Decide(ctx interface{}, g interface{}, requestID interface{}, newStorm interface{}, items interface{}, count interface{}) *Windows_Decide_Call {
-	return &Windows_Decide_Call{Call: _e.mock.On("Decide", ctx, g, requestID, newStorm, items, count)}
+func (_e *Windows_Expecter) Decide(ctx interface{}, g interface{}, r interface{}, items interface{}) *Windows_Decide_Call {
+	return &Windows_Decide_Call{Call: _e.mock.On("Decide", ctx, g, r, items)}
 }
 
-func (_c *Windows_Decide_Call) Run(run func(ctx context.Context, g window.Group, requestID string, newStorm string, items []window.Item, count bool)) *Windows_Decide_Call {
+func (_c *Windows_Decide_Call) Run(run func(ctx context.Context, g window.Group, r window.Request, items []window.Item)) *Windows_Decide_Call {
 	_c.Call.Run(func(args mock.Arguments) {
-		run(args[0].(context.Context), args[1].(window.Group), args[2].(string), args[3].(string), args[4].([]window.Item), args[5].(bool))
+		run(args[0].(context.Context), args[1].(window.Group), args[2].(window.Request), args[3].([]window.Item))
 	})
 	return _c
 }
@@ -90,7 +88,55 @@ func (_c *Windows_Decide_Call) Return(_a0 []window.Decision, _a1 []window.Counts
 	return _c
 }
 
-func (_c *Windows_Decide_Call) RunAndReturn(run func(context.Context, window.Group, string, string, []window.Item, bool) ([]window.Decision, []window.Counts, error)) *Windows_Decide_Call {
+func (_c *Windows_Decide_Call) RunAndReturn(run func(context.Context, window.Group, window.Request, []window.Item) ([]window.Decision, []window.Counts, error)) *Windows_Decide_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
+// Free provides a mock function with given fields: ctx, g, f
+func (_m *Windows) Free(ctx context.Context, g window.Group, f window.Freed) error {
+	ret := _m.Called(ctx, g, f)
+
+	if len(ret) == 0 {
+		panic("no return value specified for Free")
+	}
+
+	var r0 error
+	if rf, ok := ret.Get(0).(func(context.Context, window.Group, window.Freed) error); ok {
+		r0 = rf(ctx, g, f)
+	} else {
+		r0 = ret.Error(0)
+	}
+
+	return r0
+}
+
+// Windows_Free_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'Free'
+type Windows_Free_Call struct {
+	*mock.Call
+}
+
+// Free is a helper method to define mock.On call
+//   - ctx context.Context
+//   - g window.Group
+//   - f window.Freed
+func (_e *Windows_Expecter) Free(ctx interface{}, g interface{}, f interface{}) *Windows_Free_Call {
+	return &Windows_Free_Call{Call: _e.mock.On("Free", ctx, g, f)}
+}
+
+func (_c *Windows_Free_Call) Run(run func(ctx context.Context, g window.Group, f window.Freed)) *Windows_Free_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		run(args[0].(context.Context), args[1].(window.Group), args[2].(window.Freed))
+	})
+	return _c
+}
+
+func (_c *Windows_Free_Call) Return(_a0 error) *Windows_Free_Call {
+	_c.Call.Return(_a0)
+	return _c
+}
+
+func (_c *Windows_Free_Call) RunAndReturn(run func(context.Context, window.Group, window.Freed) error) *Windows_Free_Call {
 	_c.Call.Return(run)
 	return _c
 }

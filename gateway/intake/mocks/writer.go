@@ -9,6 +9,8 @@ import (
 
 	remediation "github.com/stormproof/stormproof/gateway/remediation"
 
+	time "time"
+
 	v1alpha1 "github.com/stormproof/stormproof/gateway/api/v1alpha1"
 )
 
@@ -82,32 +84,41 @@ func (_c *Writer_Ensure_Call) RunAndReturn(run func(context.Context, remediation
 	return _c
 }
 
-// EnsureStorm provides a mock function with given fields: ctx, opener, id, storm
-func (_m *Writer) EnsureStorm(ctx context.Context, opener remediation.Incident, id string, storm v1alpha1.Storm) (remediation.Found, error) {
-	ret := _m.Called(ctx, opener, id, storm)
+// EnsureStorm provides a mock function with given fields: ctx, members, id, uid, storm
+func (_m *Writer) EnsureStorm(ctx context.Context, members []remediation.Incident, id string, uid string, storm v1alpha1.Storm) (remediation.Found, map[string]*v1alpha1.RemediationRequest, error) {
+	ret := _m.Called(ctx, members, id, uid, storm)
 
 	if len(ret) == 0 {
 		panic("no return value specified for EnsureStorm")
 	}
 
 	var r0 remediation.Found
-	var r1 error
-	if rf, ok := ret.Get(0).(func(context.Context, remediation.Incident, string, v1alpha1.Storm) (remediation.Found, error)); ok {
-		return rf(ctx, opener, id, storm)
+	var r1 map[string]*v1alpha1.RemediationRequest
+	var r2 error
+	if rf, ok := ret.Get(0).(func(context.Context, []remediation.Incident, string, string, v1alpha1.Storm) (remediation.Found, map[string]*v1alpha1.RemediationRequest, error)); ok {
+		return rf(ctx, members, id, uid, storm)
 	}
-	if rf, ok := ret.Get(0).(func(context.Context, remediation.Incident, string, v1alpha1.Storm) remediation.Found); ok {
-		r0 = rf(ctx, opener, id, storm)
+	if rf, ok := ret.Get(0).(func(context.Context, []remediation.Incident, string, string, v1alpha1.Storm) remediation.Found); ok {
+		r0 = rf(ctx, members, id, uid, storm)
 	} else {
 		r0 = ret.Get(0).(remediation.Found)
 	}
 
-	if rf, ok := ret.Get(1).(func(context.Context, remediation.Incident, string, v1alpha1.Storm) error); ok {
-		r1 = rf(ctx, opener, id, storm)
+	if rf, ok := ret.Get(1).(func(context.Context, []remediation.Incident, string, string, v1alpha1.Storm) map[string]*v1alpha1.RemediationRequest); ok {
+		r1 = rf(ctx, members, id, uid, storm)
 	} else {
-		r1 = ret.Error(1)
+		if ret.Get(1) != nil {
+			r1 = ret.Get(1).(map[string]*v1alpha1.RemediationRequest)
+		}
 	}
 
-	return r0, r1
+	if rf, ok := ret.Get(2).(func(context.Context, []remediation.Incident, string, string, v1alpha1.Storm) error); ok {
+		r2 = rf(ctx, members, id, uid, storm)
+	} else {
+		r2 = ret.Error(2)
+	}
+
+	return r0, r1, r2
 }
 
 // Writer_EnsureStorm_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'EnsureStorm'
@@ -117,26 +128,191 @@ type Writer_EnsureStorm_Call struct {
 
 // EnsureStorm is a helper method to define mock.On call
 //   - ctx context.Context
-//   - opener remediation.Incident
+//   - members []remediation.Incident
 //   - id string
+//   - uid string
 //   - storm v1alpha1.Storm
-func (_e *Writer_Expecter) EnsureStorm(ctx interface{}, opener interface{}, id interface{}, storm interface{}) *Writer_EnsureStorm_Call {
-	return &Writer_EnsureStorm_Call{Call: _e.mock.On("EnsureStorm", ctx, opener, id, storm)}
+func (_e *Writer_Expecter) EnsureStorm(ctx interface{}, members interface{}, id interface{}, uid interface{}, storm interface{}) *Writer_EnsureStorm_Call {
+	return &Writer_EnsureStorm_Call{Call: _e.mock.On("EnsureStorm", ctx, members, id, uid, storm)}
 }
 
-func (_c *Writer_EnsureStorm_Call) Run(run func(ctx context.Context, opener remediation.Incident, id string, storm v1alpha1.Storm)) *Writer_EnsureStorm_Call {
+func (_c *Writer_EnsureStorm_Call) Run(run func(ctx context.Context, members []remediation.Incident, id string, uid string, storm v1alpha1.Storm)) *Writer_EnsureStorm_Call {
 	_c.Call.Run(func(args mock.Arguments) {
-		run(args[0].(context.Context), args[1].(remediation.Incident), args[2].(string), args[3].(v1alpha1.Storm))
+		run(args[0].(context.Context), args[1].([]remediation.Incident), args[2].(string), args[3].(string), args[4].(v1alpha1.Storm))
 	})
 	return _c
 }
 
-func (_c *Writer_EnsureStorm_Call) Return(_a0 remediation.Found, _a1 error) *Writer_EnsureStorm_Call {
+func (_c *Writer_EnsureStorm_Call) Return(_a0 remediation.Found, _a1 map[string]*v1alpha1.RemediationRequest, _a2 error) *Writer_EnsureStorm_Call {
+	_c.Call.Return(_a0, _a1, _a2)
+	return _c
+}
+
+func (_c *Writer_EnsureStorm_Call) RunAndReturn(run func(context.Context, []remediation.Incident, string, string, v1alpha1.Storm) (remediation.Found, map[string]*v1alpha1.RemediationRequest, error)) *Writer_EnsureStorm_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
+// Group provides a mock function with given fields: ctx, namespaces, tag
+func (_m *Writer) Group(ctx context.Context, namespaces []string, tag string) (remediation.GroupState, error) {
+	ret := _m.Called(ctx, namespaces, tag)
+
+	if len(ret) == 0 {
+		panic("no return value specified for Group")
+	}
+
+	var r0 remediation.GroupState
+	var r1 error
+	if rf, ok := ret.Get(0).(func(context.Context, []string, string) (remediation.GroupState, error)); ok {
+		return rf(ctx, namespaces, tag)
+	}
+	if rf, ok := ret.Get(0).(func(context.Context, []string, string) remediation.GroupState); ok {
+		r0 = rf(ctx, namespaces, tag)
+	} else {
+		r0 = ret.Get(0).(remediation.GroupState)
+	}
+
+	if rf, ok := ret.Get(1).(func(context.Context, []string, string) error); ok {
+		r1 = rf(ctx, namespaces, tag)
+	} else {
+		r1 = ret.Error(1)
+	}
+
+	return r0, r1
+}
+
+// Writer_Group_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'Group'
+type Writer_Group_Call struct {
+	*mock.Call
+}
+
+// Group is a helper method to define mock.On call
+//   - ctx context.Context
+//   - namespaces []string
+//   - tag string
+func (_e *Writer_Expecter) Group(ctx interface{}, namespaces interface{}, tag interface{}) *Writer_Group_Call {
+	return &Writer_Group_Call{Call: _e.mock.On("Group", ctx, namespaces, tag)}
+}
+
+func (_c *Writer_Group_Call) Run(run func(ctx context.Context, namespaces []string, tag string)) *Writer_Group_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		run(args[0].(context.Context), args[1].([]string), args[2].(string))
+	})
+	return _c
+}
+
+func (_c *Writer_Group_Call) Return(_a0 remediation.GroupState, _a1 error) *Writer_Group_Call {
 	_c.Call.Return(_a0, _a1)
 	return _c
 }
 
-func (_c *Writer_EnsureStorm_Call) RunAndReturn(run func(context.Context, remediation.Incident, string, v1alpha1.Storm) (remediation.Found, error)) *Writer_EnsureStorm_Call {
+func (_c *Writer_Group_Call) RunAndReturn(run func(context.Context, []string, string) (remediation.GroupState, error)) *Writer_Group_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
+// LastSeen provides a mock function with given fields: rr
+func (_m *Writer) LastSeen(rr *v1alpha1.RemediationRequest) time.Time {
+	ret := _m.Called(rr)
+
+	if len(ret) == 0 {
+		panic("no return value specified for LastSeen")
+	}
+
+	var r0 time.Time
+	if rf, ok := ret.Get(0).(func(*v1alpha1.RemediationRequest) time.Time); ok {
+		r0 = rf(rr)
+	} else {
+		r0 = ret.Get(0).(time.Time)
+	}
+
+	return r0
+}
+
+// Writer_LastSeen_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'LastSeen'
+type Writer_LastSeen_Call struct {
+	*mock.Call
+}
+
+// LastSeen is a helper method to define mock.On call
+//   - rr *v1alpha1.RemediationRequest
+func (_e *Writer_Expecter) LastSeen(rr interface{}) *Writer_LastSeen_Call {
+	return &Writer_LastSeen_Call{Call: _e.mock.On("LastSeen", rr)}
+}
+
+func (_c *Writer_LastSeen_Call) Run(run func(rr *v1alpha1.RemediationRequest)) *Writer_LastSeen_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		run(args[0].(*v1alpha1.RemediationRequest))
+	})
+	return _c
+}
+
+func (_c *Writer_LastSeen_Call) Return(_a0 time.Time) *Writer_LastSeen_Call {
+	_c.Call.Return(_a0)
+	return _c
+}
+
+func (_c *Writer_LastSeen_Call) RunAndReturn(run func(*v1alpha1.RemediationRequest) time.Time) *Writer_LastSeen_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
+// Newest provides a mock function with given fields: ctx, namespace, fingerprint
+func (_m *Writer) Newest(ctx context.Context, namespace string, fingerprint string) (*v1alpha1.RemediationRequest, error) {
+	ret := _m.Called(ctx, namespace, fingerprint)
+
+	if len(ret) == 0 {
+		panic("no return value specified for Newest")
+	}
+
+	var r0 *v1alpha1.RemediationRequest
+	var r1 error
+	if rf, ok := ret.Get(0).(func(context.Context, string, string) (*v1alpha1.RemediationRequest, error)); ok {
+		return rf(ctx, namespace, fingerprint)
+	}
+	if rf, ok := ret.Get(0).(func(context.Context, string, string) *v1alpha1.RemediationRequest); ok {
+		r0 = rf(ctx, namespace, fingerprint)
+	} else {
+		if ret.Get(0) != nil {
+			r0 = ret.Get(0).(*v1alpha1.RemediationRequest)
+		}
+	}
+
+	if rf, ok := ret.Get(1).(func(context.Context, string, string) error); ok {
+		r1 = rf(ctx, namespace, fingerprint)
+	} else {
+		r1 = ret.Error(1)
+	}
+
+	return r0, r1
+}
+
+// Writer_Newest_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'Newest'
+type Writer_Newest_Call struct {
+	*mock.Call
+}
+
+// Newest is a helper method to define mock.On call
+//   - ctx context.Context
+//   - namespace string
+//   - fingerprint string
+func (_e *Writer_Expecter) Newest(ctx interface{}, namespace interface{}, fingerprint interface{}) *Writer_Newest_Call {
+	return &Writer_Newest_Call{Call: _e.mock.On("Newest", ctx, namespace, fingerprint)}
+}
+
+func (_c *Writer_Newest_Call) Run(run func(ctx context.Context, namespace string, fingerprint string)) *Writer_Newest_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		run(args[0].(context.Context), args[1].(string), args[2].(string))
+	})
+	return _c
+}
+
+func (_c *Writer_Newest_Call) Return(_a0 *v1alpha1.RemediationRequest, _a1 error) *Writer_Newest_Call {
+	_c.Call.Return(_a0, _a1)
+	return _c
+}
+
+func (_c *Writer_Newest_Call) RunAndReturn(run func(context.Context, string, string) (*v1alpha1.RemediationRequest, error)) *Writer_Newest_Call {
 	_c.Call.Return(run)
 	return _c
 }

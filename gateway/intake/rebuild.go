@@ -1,0 +1,141 @@
+package intake
+
+import (
+	"context"
+	"errors"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
+	"github.com/stormproof/stormproof/gateway/remediation"
+	"github.com/stormproof/stormproof/gateway/window"
+)
+
+// rebuild asks Kubernetes about entries that Redis does not know, tells Redis what is known
+// of the group, and has it decide on those that are unknown to both.
+func (in *Intake) rebuild(ctx context.Context, c *chunk, r window.Request, entries []*entry) error {
+	namespaces := []string{in.Config.Kubernetes.Namespace, in.Config.Kubernetes.FallbackNamespace}
+	for _, e := range entries {
+		namespaces = append(namespaces, Namespace(in.Config, e.first.Labels))
+	}
+	state, err := in.Writer.Group(ctx, namespaces, c.group.Tag)
+	if err != nil {
+		return err
+	}
+	var rest []*entry
+	for _, e := range entries {
+		if !in.recall(e, state) {
+			rest = append(rest, e)
+		}
+	}
+	r.Count, r.Seed = false, in.seed(c, state)
+	return in.decide(ctx, c, r, rest)
+}
+
+// recall finds the incident that Kubernetes has for an entry.
+func (in *Intake) recall(e *entry, state remediation.GroupState) bool {
+	own := state.Newest[e.item.Fingerprint]
+	storm := state.Of(e.item.Fingerprint)
+	switch {
+	case own != nil && in.Writer.Open(own):
+		e.decision = window.Decision{Kind: window.Duplicate}
+		in.take(e, remediation.Found{Object: own})
+	case storm != nil:
+		e.decision = window.Decision{Kind: window.Duplicate, Storm: storm.ID}
+		e.found(remediation.Found{Object: storm.Object})
+		e.members = len(storm.Members)
+		// It fired once at least; what it fired until the storm's newest is in the storm's sums.
+		e.before = in.tally(storm.Object).Max(remediation.Tally{Newest: storm.Members[e.item.Fingerprint]})
+		e.before.Occurrences, e.before.Deliveries = 1, 1
+	default:
+		if own != nil {
+			e.past = int(own.Spec.Incarnation)
+		}
+		return false
+	}
+	if len(e.item.Episodes) == 0 {
+		e.decision.Kind = window.Resolved
+	}
+	return true
+}
+
+// take takes over an object and, if it is not new, its counters.
+func (in *Intake) take(e *entry, f remediation.Found) {
+	e.found(f)
+	if !f.Created {
+		e.before = in.tally(f.Object)
+	}
+}
+
+// tally is what an object had counted: its status lags behind what this process knows.
+func (in *Intake) tally(rr *v1alpha1.RemediationRequest) remediation.Tally {
+	t := remediation.TallyOf(&rr.Status).Max(in.Counters.Known(string(rr.UID)))
+	t.LastSeen = in.Writer.LastSeen(rr)
+	return t
+}
+
+// seed is the group's state as the windows know it.
+func (in *Intake) seed(c *chunk, state remediation.GroupState) *window.Seed {
+	out := &window.Seed{}
+	now := in.Clock.Now()
+	for _, o := range state.Openings {
+		if now.Sub(o.At) <= c.window.Window && len(out.Openings) < c.window.Threshold {
+			out.Openings = append(out.Openings, window.Opening(o))
+		}
+	}
+	if s := state.Joinable(now, c.window.Window); s != nil {
+		out.Storm = &window.SeedStorm{ID: s.ID, UID: string(s.Object.UID), Last: s.LastJoin}
+	}
+	for _, s := range state.Storms {
+		t := in.tally(s.Object)
+		out.Totals = append(out.Totals, window.SeedTotals{ID: s.ID, Members: int64(len(s.Members)), Occurrences: t.Occurrences,
+			Deliveries: t.Deliveries, LastSeen: t.LastSeen, ResolvedAt: t.ResolvedAt, Newest: t.Newest})
+	}
+	return out
+}
+
+// resolve looks for the objects of resolved alerts that Redis does not know.
+func (in *Intake) resolve(ctx context.Context, c *chunk) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
+	for _, e := range c.entries {
+		if e.decision.Kind != window.Ignored {
+			continue
+		}
+		group.Go(func() error {
+			rr, err := in.Writer.Newest(ctx, Namespace(in.Config, e.first.Labels), e.item.Fingerprint)
+			if err == nil && rr != nil && in.Writer.Open(rr) {
+				e.decision.Kind = window.Resolved
+				in.take(e, remediation.Found{Object: rr})
+			}
+			return err
+		})
+	}
+	return group.Wait()
+}
+
+// afresh leaves a storm whose object a user deleted, and decides anew on those that were to
+// join it: they join the next one. It may be deleted as well; then the sender tries again.
+func (in *Intake) afresh(ctx context.Context, c *chunk, id, storm string) error {
+	err := in.Windows.Free(ctx, c.window, window.Freed{Fingerprint: remediation.StormFingerprint(c.group.Key, storm),
+		Storm: storm, NewStorm: uuid.NewString()[:8]})
+	if err != nil {
+		return &RedisError{err}
+	}
+	var left []*entry
+	for _, e := range c.entries {
+		if e.pending(window.Member) {
+			left = append(left, e)
+		}
+	}
+	if err := in.decide(ctx, c, window.Request{ID: id, NewStorm: id[:8]}, left); err != nil {
+		return err
+	}
+	err = in.write(ctx, c)
+	var gone *remediation.GoneError
+	if errors.As(err, &gone) {
+		return &remediation.UnavailableError{Doing: "joining the storm", Err: err}
+	}
+	return err
+}

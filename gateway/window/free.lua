@@ -1,0 +1,16 @@
+numbers(KEYS[2], 'last')
+for i, item in ipairs(call.items) do
+  if item.uid ~= '' and load(KEYS[3 + i]).uid == item.uid then redis.call('DEL', KEYS[3 + i]) end
+  if item.storm ~= '' then
+    local sums = totals(item.storm)
+    redis.call('DEL', sums)
+    redis.call('HSET', sums, 'gone', '1')
+    keep(sums)
+    -- The group is still in a storm: whoever comes next opens another object for it.
+    if redis.call('HGET', KEYS[2], 'id') == item.storm then
+      redis.call('HSET', KEYS[2], 'id', call.newStorm)
+      redis.call('HDEL', KEYS[2], 'uid')
+    end
+  end
+end
+return cjson.encode({corrupt = corrupt})
