@@ -43,9 +43,24 @@ func (g *Gateway) decideBy(c config.Config) error {
 		LastSeen: func(uid string) time.Time { return g.counters.Known(uid).LastSeen }})
 	windows := window.New(g.redis, c.Redis.Prefix, c.Dedup.Window, g.options.Clock, g.metrics.Corrupt)
 	windows.Start = g.observeRedis
-	g.process.now.Store(&intake.Intake{Config: c, Policy: rules, Writer: writer, Counters: g.counters, Pages: g.pages, Clock: g.options.Clock,
+	g.process.now.Store(&intake.Intake{Previous: g.previous(c.Dedup), Config: c, Policy: rules, Writer: writer, Counters: g.counters, Pages: g.pages, Clock: g.options.Clock,
 		Windows: windows})
 	return g.tryShadow(c, rules)
+}
+
+// previous is the rule of fingerprints before this one: what the configuration says, else
+// what was in force until now.
+func (g *Gateway) previous(d config.Dedup) *intake.Previous {
+	switch now := g.process.now.Load(); {
+	case d.Previous != nil:
+		return &intake.Previous{Identity: d.Previous.AlertIdentity()}
+	case now == nil:
+		return nil
+	case now.Config.Dedup.AlertIdentity().Version() != d.AlertIdentity().Version():
+		return &intake.Previous{Identity: now.Config.Dedup.AlertIdentity()}
+	default:
+		return now.Previous
+	}
 }
 
 // tryShadow tries the other rules that the configuration holds, if any, on keys of their own.

@@ -119,6 +119,16 @@ type Dedup struct {
 	IgnoredLabels []string `yaml:"ignoredLabels"`
 	// Identity is "labels" (all but the ignored) or "target" (alert name and target).
 	Identity alert.Mode `yaml:"identity"`
+	// Previous, if given, is the rule of identity before this one: an incident that is open
+	// under it goes on under its former fingerprint. A reload that changes the rule remembers
+	// the former one by itself; write it here where the gateway is started anew.
+	Previous *Identity `yaml:"previous,omitempty"`
+}
+
+// Identity is a rule of identity, as in Dedup; what is left out is empty, not the default.
+type Identity struct {
+	Identity      alert.Mode `yaml:"identity"`
+	IgnoredLabels []string   `yaml:"ignoredLabels"`
 }
 
 // Storm lists the rules; the first that fits an alert wins.
@@ -204,4 +214,9 @@ func (s Storm) AlertRules() []alert.Rule {
 // AlertIdentity is the rule of fingerprints as package alert knows it.
 func (d Dedup) AlertIdentity() alert.Identity {
 	return alert.Identity{Mode: d.Identity, Ignored: d.IgnoredLabels}
+}
+
+// AlertIdentity is the rule as package alert knows it.
+func (i Identity) AlertIdentity() alert.Identity {
+	return alert.Identity{Mode: i.Identity, Ignored: i.IgnoredLabels}
 }

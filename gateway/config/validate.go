@@ -118,6 +118,9 @@ func (d Dedup) validate() error {
 	if d.Identity != alert.ByLabels && d.Identity != alert.ByTarget {
 		errs = append(errs, wrong("dedup.identity", `%q must be "labels" or "target"`, d.Identity))
 	}
+	if p := d.Previous; p != nil && p.Identity != alert.ByLabels && p.Identity != alert.ByTarget {
+		errs = append(errs, wrong("dedup.previous.identity", `%q must be "labels" or "target"`, p.Identity))
+	}
 	if slices.Contains(d.IgnoredLabels, alert.LabelName) {
 		errs = append(errs, wrong("dedup.ignoredLabels", "%s names the alert and cannot be ignored", alert.LabelName))
 	}

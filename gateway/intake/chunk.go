@@ -44,14 +44,13 @@ type entry struct {
 }
 
 // chunks sorts a batch by group and fingerprint, keeping the order of first appearance.
-func (in *Intake) chunks(alerts []alert.Alert) []*chunk {
+func (in *Intake) chunks(alerts []alert.Alert, fingerprints []string) []*chunk {
 	rules := in.Config.Storm.AlertRules()
-	identity := in.Config.Dedup.AlertIdentity()
 	var out []*chunk
 	open := map[string]*chunk{}
 	entries := map[string]*entry{}
-	for _, a := range alerts {
-		fingerprint := identity.Fingerprint(a)
+	for i, a := range alerts {
+		fingerprint := fingerprints[i]
 		e := entries[fingerprint]
 		if e == nil {
 			g := alert.GroupOf(a, rules)

@@ -108,6 +108,8 @@ type Intake struct {
 	Pages    Pages
 	Counters Counters
 	Clock    clock.Clock
+	// Previous, if not nil, is the rule of fingerprints before this one.
+	Previous *Previous
 }
 
 // parallel bounds how many objects of one request are written at once.
@@ -117,7 +119,11 @@ const parallel = 16
 // then nothing was acknowledged and nothing counted.
 func (in *Intake) Process(ctx context.Context, alerts []alert.Alert) ([]Verdict, error) {
 	id := uuid.NewString()
-	chunks := in.chunks(alerts)
+	fingerprints, err := in.fingerprints(ctx, alerts)
+	if err != nil {
+		return nil, err
+	}
+	chunks := in.chunks(alerts, fingerprints)
 	work, cancel := context.WithCancel(ctx)
 	defer cancel()
 	group, groupCtx := errgroup.WithContext(work)
