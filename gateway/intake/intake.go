@@ -82,7 +82,6 @@ type Writer interface {
 	Ensure(ctx context.Context, i remediation.Incident) (remediation.Found, error)
 	EnsureStorm(ctx context.Context, members []remediation.Incident, id, uid string, storm v1alpha1.Storm) (remediation.Found, map[string]*v1alpha1.RemediationRequest, error)
 	Read(ctx context.Context, namespace, name string) (*v1alpha1.RemediationRequest, error)
-	Newest(ctx context.Context, namespace, fingerprint string) (*v1alpha1.RemediationRequest, error)
 	Group(ctx context.Context, namespaces []string, tag string) (remediation.GroupState, error)
 	Open(rr *v1alpha1.RemediationRequest) bool
 	LastSeen(rr *v1alpha1.RemediationRequest) time.Time

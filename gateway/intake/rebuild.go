@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/google/uuid"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
 	"github.com/stormproof/stormproof/gateway/remediation"
@@ -15,11 +14,7 @@ import (
 // rebuild asks Kubernetes about entries that Redis does not know, tells Redis what is known
 // of the group, and has it decide on those that are unknown to both.
 func (in *Intake) rebuild(ctx context.Context, c *chunk, r window.Request, entries []*entry) error {
-	namespaces := []string{in.Config.Kubernetes.Namespace, in.Config.Kubernetes.FallbackNamespace}
-	for _, e := range entries {
-		namespaces = append(namespaces, Namespace(in.Config, e.first.Labels))
-	}
-	state, err := in.Writer.Group(ctx, namespaces, c.group.Tag)
+	state, err := in.group(ctx, c, entries)
 	if err != nil {
 		return err
 	}
@@ -95,24 +90,35 @@ func (in *Intake) seed(c *chunk, state remediation.GroupState) *window.Seed {
 	return out
 }
 
-// resolve looks for the objects of resolved alerts that Redis does not know.
+// resolve looks for the incidents of resolved alerts that Redis does not know: one read of
+// the group, however many they are.
 func (in *Intake) resolve(ctx context.Context, c *chunk) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(parallel)
+	var unknown []*entry
 	for _, e := range c.entries {
-		if e.decision.Kind != window.Ignored {
-			continue
+		if e.decision.Kind == window.Ignored {
+			unknown = append(unknown, e)
 		}
-		group.Go(func() error {
-			rr, err := in.Writer.Newest(ctx, Namespace(in.Config, e.first.Labels), e.item.Fingerprint)
-			if err == nil && rr != nil && in.Writer.Open(rr) {
-				e.decision.Kind = window.Resolved
-				in.take(e, remediation.Found{Object: rr})
-			}
-			return err
-		})
 	}
-	return group.Wait()
+	if len(unknown) == 0 {
+		return nil
+	}
+	state, err := in.group(ctx, c, unknown)
+	if err != nil {
+		return err
+	}
+	for _, e := range unknown {
+		in.recall(e, state)
+	}
+	return nil
+}
+
+// group is what Kubernetes knows of a chunk's storm group, where the entries' objects go.
+func (in *Intake) group(ctx context.Context, c *chunk, entries []*entry) (remediation.GroupState, error) {
+	namespaces := []string{in.Config.Kubernetes.Namespace, in.Config.Kubernetes.FallbackNamespace}
+	for _, e := range entries {
+		namespaces = append(namespaces, Namespace(in.Config, e.first.Labels))
+	}
+	return in.Writer.Group(ctx, namespaces, c.group.Tag)
 }
 
 // afresh leaves a storm whose object a user deleted, and decides anew on those that were to

@@ -70,11 +70,6 @@ func (g *ghost) Read(context.Context, string, string) (*v1alpha1.RemediationRequ
 	return nil, nil
 }
 
-// Newest implements intake.Writer: what the windows do not know does not exist.
-func (g *ghost) Newest(context.Context, string, string) (*v1alpha1.RemediationRequest, error) {
-	return nil, nil
-}
-
 // LastSeen implements intake.Writer.
 func (g *ghost) LastSeen(*v1alpha1.RemediationRequest) time.Time { return time.Time{} }
 

@@ -257,66 +257,6 @@ func (_c *Writer_LastSeen_Call) RunAndReturn(run func(*v1alpha1.RemediationReque
 	return _c
 }
 
-// Newest provides a mock function with given fields: ctx, namespace, fingerprint
-func (_m *Writer) Newest(ctx context.Context, namespace string, fingerprint string) (*v1alpha1.RemediationRequest, error) {
-	ret := _m.Called(ctx, namespace, fingerprint)
-
-	if len(ret) == 0 {
-		panic("no return value specified for Newest")
-	}
-
-	var r0 *v1alpha1.RemediationRequest
-	var r1 error
-	if rf, ok := ret.Get(0).(func(context.Context, string, string) (*v1alpha1.RemediationRequest, error)); ok {
-		return rf(ctx, namespace, fingerprint)
-	}
-	if rf, ok := ret.Get(0).(func(context.Context, string, string) *v1alpha1.RemediationRequest); ok {
-		r0 = rf(ctx, namespace, fingerprint)
-	} else {
-		if ret.Get(0) != nil {
-			r0 = ret.Get(0).(*v1alpha1.RemediationRequest)
-		}
-	}
-
-	if rf, ok := ret.Get(1).(func(context.Context, string, string) error); ok {
-		r1 = rf(ctx, namespace, fingerprint)
-	} else {
-		r1 = ret.Error(1)
-	}
-
-	return r0, r1
-}
-
-// Writer_Newest_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'Newest'
-type Writer_Newest_Call struct {
-	*mock.Call
-}
-
-// Newest is a helper method to define mock.On call
-//   - ctx context.Context
-//   - namespace string
-//   - fingerprint string
-func (_e *Writer_Expecter) Newest(ctx interface{}, namespace interface{}, fingerprint interface{}) *Writer_Newest_Call {
-	return &Writer_Newest_Call{Call: _e.mock.On("Newest", ctx, namespace, fingerprint)}
-}
-
-func (_c *Writer_Newest_Call) Run(run func(ctx context.Context, namespace string, fingerprint string)) *Writer_Newest_Call {
-	_c.Call.Run(func(args mock.Arguments) {
-		run(args[0].(context.Context), args[1].(string), args[2].(string))
-	})
-	return _c
-}
-
-func (_c *Writer_Newest_Call) Return(_a0 *v1alpha1.RemediationRequest, _a1 error) *Writer_Newest_Call {
-	_c.Call.Return(_a0, _a1)
-	return _c
-}
-
-func (_c *Writer_Newest_Call) RunAndReturn(run func(context.Context, string, string) (*v1alpha1.RemediationRequest, error)) *Writer_Newest_Call {
-	_c.Call.Return(run)
-	return _c
-}
-
 // Open provides a mock function with given fields: rr
 func (_m *Writer) Open(rr *v1alpha1.RemediationRequest) bool {
 	ret := _m.Called(rr)
