@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 )
 
-// auditPolicy is cheap on purpose: who asked what and what came of it, for our own kinds
-// and for namespaces, once a request; no bodies, nothing else.
+// auditPolicy is cheap on purpose: who asked what and what came of it, for our own kinds,
+// namespaces, and what a gateway needs of others, once a request; no bodies, nothing else.
 const auditPolicy = `apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived, ResponseStarted]
@@ -15,6 +15,8 @@ omitManagedFields: true
 rules:
   - level: Metadata
     resources: [{group: remediation.stormproof.io}]
+  - level: Metadata
+    resources: [{group: authentication.k8s.io}, {group: authorization.k8s.io}, {group: coordination.k8s.io}]
   - level: Metadata
     verbs: [create, delete]
     resources: [{group: "", resources: [namespaces]}]

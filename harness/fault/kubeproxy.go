@@ -52,6 +52,8 @@ type KubeProxy struct {
 	counts  map[string]int64
 	hook    func(RequestInfo)
 	closed  bool
+	// user is who requests by a replica's door are made as, "" for whoever the proxy is.
+	user string
 	// conns are the clients' connections that are open, by their remote address.
 	conns []clientConn
 	doors map[int]net.Listener
@@ -93,11 +95,29 @@ func NewKubeProxy(ctx context.Context, upstream *rest.Config) (*KubeProxy, error
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
 			r.Out.Header.Del("Authorization")
+			p.impersonate(r)
 		}}
 	p.server = &http.Server{Handler: http.HandlerFunc(p.serve), ReadHeaderTimeout: 10 * time.Second, ErrorLog: quiet,
 		BaseContext: func(l net.Listener) context.Context { return context.WithValue(lifetime, doorKey{}, p.doorOf(l)) }, ConnState: p.track}
 	p.running.Go(func() { _ = p.server.Serve(listener) }) // it ends when Close closes it, and says just that
 	return p, nil
+}
+
+// ActAs has requests by the replicas' doors made as another user, unless a fault has them made
+// as somebody else. The proxy's own credentials must allow it.
+func (p *KubeProxy) ActAs(user string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.user = user
+}
+
+func (p *KubeProxy) impersonate(r *httputil.ProxyRequest) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	const header = "Impersonate-User"
+	if door, _ := r.In.Context().Value(doorKey{}).(int); door > 0 && p.user != "" && r.Out.Header.Get(header) == "" {
+		r.Out.Header.Set(header, p.user)
+	}
 }
 
 // ownTransport is a transport that nobody shares: rest.TransportFor hands out cached ones,

@@ -106,6 +106,8 @@ type Needs struct {
 	Namespaces  int      `yaml:"namespaces,omitempty" json:"namespaces,omitempty" jsonschema:"minimum=1,maximum=5" jsonschema_description:"How many namespaces: {{ns}}, {{ns2}}, ... Default 1."`
 	Replicas    int      `yaml:"replicas,omitempty" json:"replicas,omitempty" jsonschema:"minimum=1,maximum=3" jsonschema_description:"How many gateways share Redis and Kubernetes; requests go to them in turn. Default 1."`
 	Skew        Duration `yaml:"skew,omitempty" json:"skew,omitempty" jsonschema_description:"How far the wall clock of each replica is ahead of the one before, as on machines whose clocks were set by hand. Needs replicas, and the gateway in process."`
+	// Account gives the gateway the rights of its manifest alone.
+	Account bool `yaml:"account,omitempty" json:"account,omitempty" jsonschema_description:"The gateway acts as a user of its own, who has the rights of its manifest and no other, and the audit log is read. Default: as an administrator; in a Pod it always has an account."`
 	// HTTPS has certificates made for the gateway and for senders.
 	HTTPS bool `yaml:"https,omitempty" json:"https,omitempty" jsonschema_description:"Senders speak TLS. Certificates are made for it: {{file.tls-cert}} and {{file.tls-key}} for the gateway's listen.tls, {{file.clients-ca}} is the authority of client certificates."`
 	// System chooses the adapter; see package system.

@@ -15,6 +15,8 @@ import (
 	"github.com/onsi/ginkgo/v2/ginkgo/run"
 	"github.com/onsi/ginkgo/v2/types"
 
+	rbacv1 "k8s.io/api/rbac/v1"
+
 	"github.com/stormproof/stormproof/harness/environment"
 	"github.com/stormproof/stormproof/harness/history"
 	"github.com/stormproof/stormproof/harness/internal/containers"
@@ -32,6 +34,8 @@ type Wiring struct {
 	// Pod says how it is configured and what it may do, of a Pod whose place is known.
 	Pod      func(system.Pod) system.Factory
 	Settings func(overrides map[string]any) (history.Begin, error)
+	// Rules are what the system may do at Kubernetes, by its own manifest.
+	Rules func() ([]rbacv1.PolicyRule, error)
 }
 
 // Serve plays the role that the environment variable demands; it returns false when there
@@ -92,6 +96,11 @@ func NewHost(plan Plan, wiring Wiring) (*play.Host, error) {
 		Alertmanager: plan.Alertmanager, RunID: plan.RunID, Dir: filepath.Join(plan.Dir, "scenarios"),
 		Seed: plan.Seed, Keep: plan.Keep, Root: plan.Root, Replay: plan.Replay}
 	host.Programs = plan.Programs
+	if wiring.Rules != nil {
+		if host.Rules, err = wiring.Rules(); err != nil {
+			return nil, err
+		}
+	}
 	if program := plan.Programs[SystemProgram]; program != "" {
 		host.Binary = wiring.Binary(program)
 	}

@@ -11,12 +11,11 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
-	rbacv1 "k8s.io/api/rbac/v1"
 
 	"github.com/stormproof/stormproof/gateway"
-	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
 	"github.com/stormproof/stormproof/gateway/clock"
 	"github.com/stormproof/stormproof/gateway/config"
+	"github.com/stormproof/stormproof/gateway/deploy"
 	"github.com/stormproof/stormproof/harness/history"
 	"github.com/stormproof/stormproof/harness/redis"
 	"github.com/stormproof/stormproof/harness/suite"
@@ -25,7 +24,7 @@ import (
 
 // wiring introduces the gateway to the harness.
 func wiring() suite.Wiring {
-	return suite.Wiring{System: startGateway, Binary: gatewayBinary, Pod: gatewayPod, Settings: gatewaySettings}
+	return suite.Wiring{System: startGateway, Binary: gatewayBinary, Pod: gatewayPod, Settings: gatewaySettings, Rules: deploy.Rules}
 }
 
 // gatewayConfig is the gateway's configuration under a scenario's overrides.
@@ -198,14 +197,6 @@ func gatewayImage(dir string) system.Source {
 	return s
 }
 
-// gatewayRules are all that a gateway does at Kubernetes; what it is not allowed to do, no
-// scenario in the cluster will see it do.
-var gatewayRules = []rbacv1.PolicyRule{
-	{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"remediationrequests"}, Verbs: []string{"get", "list", "create"}},
-	{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"remediationrequests/status"}, Verbs: []string{"update"}},
-	{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"stormpages"}, Verbs: []string{"list", "create", "update"}},
-}
-
 // gatewayPod starts gateways as Pods, as they run in production: configured by a file, with
 // the service account that Kubernetes gives them.
 func gatewayPod(pod system.Pod) system.Factory {
@@ -219,7 +210,9 @@ func gatewayPod(pod system.Pod) system.Factory {
 		}
 		pod.Program = system.Program{Path: system.ImageProgram, Args: []string{"-config", "{{dir}}/gateway.yaml"},
 			Files: map[string]string{"gateway.yaml": string(c)}, Clock: gatewayClock}
-		pod.Rules = gatewayRules
+		if pod.Rules, err = deploy.Rules(); err != nil {
+			return nil, err
+		}
 		return pod.Start(ctx, spec)
 	}
 }

@@ -26,6 +26,8 @@ var Variables = map[string]string{
 	"objects":    "list of the objects that the system writes, of the kinds in system.objects",
 	"faults":     "map from fault id to {planned, matched, applied}",
 	"kube":       "map from 'verb resource' to the number of requests that the gateway made",
+	"rights":     "list of 'verb resource.group': what the gateway's manifest allows it",
+	"audit":      "list of 'verb resource.group': what the gateway asked for, allowed or not, by the API server's audit log. It needs: {account: true}",
 	"ready":      "{status, body} of GET /readyz at the first replica",
 	"health":     "{status, body} of GET /healthz at the first replica",
 	"log":        "the gateway's log so far, as text",

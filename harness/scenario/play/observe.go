@@ -48,6 +48,8 @@ func (w *world) vars(ctx context.Context) map[string]any {
 		"objects":    lazy(func() (any, error) { return w.objects(ctx) }),
 		"ready":      sync.OnceValue(func() any { return w.ready(ctx) }),
 		"health":     sync.OnceValue(func() any { return w.get(ctx, w.first()+"/healthz") }),
+		"rights":     sync.OnceValue(func() any { return w.rights() }),
+		"audit":      lazy(func() (any, error) { return w.audit() }),
 		"log":        lazy(func() (any, error) { return w.logs(ctx) }),
 	}
 }

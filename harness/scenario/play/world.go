@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -57,6 +58,8 @@ type Host struct {
 	Programs map[string]string
 	// Settings tells the judge how the service is configured for a scenario's overrides.
 	Settings func(overrides map[string]any) (history.Begin, error)
+	// Rules are what the service may do at Kubernetes, by its own manifest.
+	Rules []rbacv1.PolicyRule
 	// Alertmanager is the path of the real program, "" when it could not be had.
 	Alertmanager string
 	// RunID is unique to the run and part of every name.
@@ -273,6 +276,9 @@ func (w *world) connectKubernetes(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := w.giveAccount(ctx); err != nil {
+		return err
+	}
 	w.kubeProxy.OnRequest(func(r fault.RequestInfo) {
 		w.kubeCalls.add(r.Verb + " " + r.Resource)
 		w.requestLog.add(r)
@@ -331,7 +337,7 @@ func (w *world) expandMap(m map[string]string, i int) map[string]string {
 
 // close releases what the world holds in this process; it is safe on a half-built world.
 func (w *world) close(ctx context.Context) error {
-	errs := []error{w.stopAlertmanager(ctx), w.stopSystem(ctx), w.replicas.close(), w.closeSinks()}
+	errs := []error{w.stopAlertmanager(ctx), w.stopSystem(ctx), w.takeAccount(ctx), w.replicas.close(), w.closeSinks()}
 	if w.watch != nil {
 		errs = append(errs, w.watch.stop())
 	}
