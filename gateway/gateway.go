@@ -244,7 +244,8 @@ func (g *Gateway) Run(ctx context.Context) error {
 }
 
 func (g *Gateway) httpServer(h http.Handler) *http.Server {
-	return &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
-		WriteTimeout: g.options.Config.Limits.RequestTimeout + 10*time.Second, IdleTimeout: 2 * time.Minute,
+	limits := g.options.Config.Limits
+	return &http.Server{Handler: h, ReadHeaderTimeout: limits.HeaderTimeout, ReadTimeout: limits.HeaderTimeout + limits.RequestTimeout,
+		WriteTimeout: limits.RequestTimeout + 10*time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(g.log.Handler(), slog.LevelWarn)}
 }

@@ -13,7 +13,9 @@ import (
 	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
 )
 
-func limits() alert.Limits { return alert.Limits{Alerts: 3, Labels: 4} }
+func limits() alert.Limits {
+	return alert.Limits{Depth: 8, Alerts: 3, Labels: 4, LabelBytes: 64, NameBytes: 16}
+}
 
 const good = `{"labels":{"alertname":"A"},"startsAt":"2026-01-02T03:04:05Z"}`
 

@@ -1,12 +1,9 @@
 package alert
 
 import (
-	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"time"
 )
@@ -17,49 +14,33 @@ type Alertmanager struct{}
 // Name implements Source.
 func (Alertmanager) Name() string { return "alertmanager" }
 
-// webhook is Alertmanager's payload, version 4. Alerts stay raw so that each is decoded
-// alone, and common labels so that a wrong type there is reported as a field.
+// webhook is Alertmanager's payload, version 4. Alerts stay raw so that each is decoded alone.
 type webhook struct {
 	Version           json.RawMessage   `json:"version,omitempty"`
 	CommonLabels      json.RawMessage   `json:"commonLabels,omitempty"`
 	CommonAnnotations json.RawMessage   `json:"commonAnnotations,omitempty"`
 	Alerts            []json.RawMessage `json:"alerts"`
-	// TruncatedAlerts is how many Alertmanager left out because of its max_alerts.
-	TruncatedAlerts int `json:"truncatedAlerts,omitempty"`
+
+	labels, annotations map[string]string
+	// truncated is how many Alertmanager left out because of its max_alerts.
+	truncated int
 }
 
 // Parse implements Source.
 func (Alertmanager) Parse(body []byte, limits Limits) (Batch, error) {
-	var w webhook
-	if err := decode(body, &w); err != nil {
-		return Batch{}, err
-	}
-	if err := checkVersion(w.Version); err != nil {
-		return Batch{}, err
-	}
-	if err := limits.check("alerts", len(w.Alerts)); err != nil {
-		return Batch{}, err
-	}
-	if w.TruncatedAlerts < 0 {
-		return Batch{}, &FieldError{Field: "truncatedAlerts", Detail: "is negative"}
-	}
-	labels, err := common("commonLabels", w.CommonLabels)
+	w, err := readWebhook(body, limits)
 	if err != nil {
 		return Batch{}, err
 	}
-	annotations, err := common("commonAnnotations", w.CommonAnnotations)
-	if err != nil {
-		return Batch{}, err
-	}
-	out := Batch{Truncated: w.TruncatedAlerts, Alone: w.alone}
+	out := Batch{Truncated: w.truncated, Alone: w.alone}
 	for i, raw := range w.Alerts {
-		a, bad := parseOne(raw, labels, annotations, limits)
+		a, bad := parseOne(raw, w.labels, w.annotations, limits)
 		if bad != nil {
 			bad.Index = i
 			out.Invalid = append(out.Invalid, *bad)
 			continue
 		}
-		a.Index, a.Truncated = i, w.TruncatedAlerts
+		a.Index, a.Truncated = i, w.truncated
 		out.Alerts = append(out.Alerts, a)
 	}
 	return out, nil
@@ -67,35 +48,51 @@ func (Alertmanager) Parse(body []byte, limits Limits) (Batch, error) {
 
 // alone is the payload with one alert only.
 func (w webhook) alone(index int) json.RawMessage {
-	w.Alerts, w.TruncatedAlerts = w.Alerts[index:index+1], 0
+	w.Alerts = w.Alerts[index : index+1]
 	b, _ := json.Marshal(w) // it was JSON before
 	return b
 }
 
-// check refuses a payload with too many alerts.
-func (l Limits) check(field string, n int) error {
-	if n <= l.Alerts {
-		return nil
+// readWebhook takes the payload apart, one member at a time: what is too much is noticed
+// before it is in memory. Of a member that is there twice the last counts.
+func readWebhook(body []byte, limits Limits) (w webhook, err error) {
+	if err := check(body, limits.Depth); err != nil {
+		return w, err
 	}
-	return &FieldError{Field: field, Detail: fmt.Sprintf(
-		"holds %d alerts; at most %d are taken in one request (limits.alerts)", n, l.Alerts)}
-}
-
-// decode reads exactly one JSON value.
-func decode(body []byte, into any) error {
-	dec := json.NewDecoder(bytes.NewReader(body))
-	if err := dec.Decode(into); err != nil {
-		var wrong *json.UnmarshalTypeError
-		if errors.As(err, &wrong) {
-			return &FieldError{Field: cmp.Or(wrong.Field, "body"), Detail: "is a JSON " + wrong.Value + ", which is the wrong type"}
+	var bad *Invalid
+	wrong := members(body, func(dec *json.Decoder, name string) error {
+		if name == "alerts" {
+			w.Alerts, err = elements(dec, name, limits.Alerts)
+			return err
 		}
-		return newSyntaxError(body, err)
+		var raw json.RawMessage
+		if err := dec.Decode(&raw); err != nil {
+			return err
+		}
+		switch name {
+		case "version":
+			w.Version = raw
+			return checkVersion(raw)
+		case "truncatedAlerts":
+			if json.Unmarshal(raw, &w.truncated) != nil || w.truncated < 0 {
+				return &FieldError{Field: name, Detail: "is " + clip(string(raw)) + "; it must be a number of alerts"}
+			}
+		case "commonLabels":
+			w.CommonLabels = raw
+			w.labels, bad = stringMap(name, raw, limits)
+		case "commonAnnotations":
+			w.CommonAnnotations = raw
+			w.annotations, bad = stringMap(name, raw, limits)
+		}
+		if bad != nil {
+			return &FieldError{Field: bad.Field, Detail: bad.Detail}
+		}
+		return nil
+	})
+	if errors.Is(wrong, errNoObject) {
+		wrong = &FieldError{Field: "body", Detail: "is no JSON object; it must be Alertmanager's webhook"}
 	}
-	end := dec.InputOffset()
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return positioned(body, end, "there is more after the end of the JSON value")
-	}
-	return nil
+	return w, wrong
 }
 
 func checkVersion(raw json.RawMessage) error {
@@ -104,34 +101,6 @@ func checkVersion(raw json.RawMessage) error {
 	}
 	return &FieldError{Field: "version", Detail: fmt.Sprintf(
 		"is %s; this endpoint takes version \"4\" of Alertmanager's webhook", clip(string(raw)))}
-}
-
-func common(field string, raw json.RawMessage) (map[string]string, error) {
-	m, bad := stringMap(field, raw)
-	if bad != nil {
-		return nil, &FieldError{Field: bad.Field, Detail: bad.Detail}
-	}
-	return m, nil
-}
-
-// stringMap reads an object whose values are all strings; absent and null are empty.
-func stringMap(field string, raw json.RawMessage) (map[string]string, *Invalid) {
-	if len(raw) == 0 || string(raw) == "null" {
-		return nil, nil
-	}
-	var values map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &values); err != nil {
-		return nil, &Invalid{Field: field, Detail: "is not an object of strings"}
-	}
-	out := make(map[string]string, len(values))
-	for k, v := range values {
-		var s *string
-		if err := json.Unmarshal(v, &s); err != nil || s == nil {
-			return nil, &Invalid{Field: field + "." + clip(k), Detail: "is " + clip(string(v)) + "; it must be a string"}
-		}
-		out[k] = *s
-	}
-	return out, nil
 }
 
 // rawAlert is one element of "alerts"; fields stay raw so that the one at fault is named.
@@ -151,10 +120,13 @@ func parseOne(raw json.RawMessage, labels, annotations map[string]string, limits
 	}
 	a := Alert{Source: Alertmanager{}.Name()}
 	var bad *Invalid
-	if a.Labels, bad = merged("labels", labels, r.Labels, limits.Labels); bad != nil {
+	if a.Labels, bad = merged("labels", labels, r.Labels, limits); bad != nil {
 		return a, bad
 	}
-	if a.Annotations, bad = merged("annotations", annotations, r.Annotations, limits.Labels); bad != nil {
+	if a.Annotations, bad = merged("annotations", annotations, r.Annotations, limits); bad != nil {
+		return a, bad
+	}
+	if bad = limits.size(a); bad != nil {
 		return a, bad
 	}
 	if a.Name() == "" {
@@ -177,18 +149,15 @@ func parseOne(raw json.RawMessage, labels, annotations map[string]string, limits
 }
 
 // merged lays the alert's own values over the common ones.
-func merged(field string, base map[string]string, raw json.RawMessage, limit int) (map[string]string, *Invalid) {
-	own, bad := stringMap(field, raw)
+func merged(field string, base map[string]string, raw json.RawMessage, limits Limits) (map[string]string, *Invalid) {
+	own, bad := stringMap(field, raw, limits)
 	if bad != nil {
 		return nil, bad
 	}
 	out := make(map[string]string, len(base)+len(own))
 	maps.Copy(out, base)
 	maps.Copy(out, own)
-	if len(out) > limit {
-		return nil, &Invalid{Field: field, Detail: fmt.Sprintf("holds %d entries; at most %d are taken (limits.labels)", len(out), limit)}
-	}
-	return out, nil
+	return out, limits.number(field, len(out))
 }
 
 func status(raw json.RawMessage) (resolved bool, bad *Invalid) {

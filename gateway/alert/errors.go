@@ -31,6 +31,19 @@ type FieldError struct {
 // Error names the field first.
 func (e *FieldError) Error() string { return e.Field + " " + e.Detail }
 
+// DepthError says that a body nests too deeply, and where it first does.
+type DepthError struct {
+	// Line and Column from 1.
+	Line, Column int
+	// Limit is the depth that is allowed.
+	Limit int
+}
+
+// Error names the position first.
+func (e *DepthError) Error() string {
+	return fmt.Sprintf("line %d, column %d: objects and lists nest deeper than %d (limits.depth)", e.Line, e.Column, e.Limit)
+}
+
 func newSyntaxError(body []byte, err error) *SyntaxError {
 	var syntax *json.SyntaxError
 	switch {

@@ -7,7 +7,7 @@ import (
 	"github.com/stormproof/stormproof/gateway/alert"
 )
 
-// FuzzSources: whatever is posted, an error is one of the two kinds that have an answer, and
+// FuzzSources: whatever is posted, an error is one of the three kinds that have an answer, and
 // otherwise every index is accounted for exactly once.
 func FuzzSources(f *testing.F) {
 	for _, body := range []string{`{"alerts":[` + good + `,7,{"labels":{}}],"truncatedAlerts":1}`, coreEvent, "[" + newEvent + "]",
@@ -17,11 +17,12 @@ func FuzzSources(f *testing.F) {
 	id := alert.Identity{Mode: alert.ByLabels}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, source := range alert.Sources() {
-			b, err := source.Parse(body, alert.Limits{Alerts: 100, Labels: 100})
+			b, err := source.Parse(body, alert.Limits{Depth: 50, Alerts: 100, Labels: 100, LabelBytes: 10000, NameBytes: 100})
 			var syntax *alert.SyntaxError
 			var field *alert.FieldError
+			var depth *alert.DepthError
 			if err != nil {
-				if !errors.As(err, &syntax) && !errors.As(err, &field) {
+				if !errors.As(err, &syntax) && !errors.As(err, &field) && !errors.As(err, &depth) {
 					t.Errorf("%s: an error without an answer: %v", source.Name(), err)
 				}
 				continue

@@ -29,11 +29,8 @@ func (KubernetesEvent) Name() string { return "kubernetes-event" }
 
 // Parse implements Source.
 func (KubernetesEvent) Parse(body []byte, limits Limits) (Batch, error) {
-	items, version, err := eventItems(body)
+	items, version, err := eventItems(body, limits)
 	if err != nil {
-		return Batch{}, err
-	}
-	if err := limits.check("items", len(items)); err != nil {
 		return Batch{}, err
 	}
 	out := Batch{Alone: func(index int) json.RawMessage { return eventList(items[index], version) }}
@@ -46,12 +43,16 @@ func (KubernetesEvent) Parse(body []byte, limits Limits) (Batch, error) {
 		if bad == nil {
 			bad = e.check()
 		}
+		var a Alert
+		if bad == nil {
+			a = e.alert()
+			bad = limits.size(a)
+		}
 		if bad != nil {
 			bad.Index = i
 			out.Invalid = append(out.Invalid, *bad)
 			continue
 		}
-		a := e.alert()
 		a.Index = i
 		out.Alerts = append(out.Alerts, a)
 	}
@@ -60,30 +61,41 @@ func (KubernetesEvent) Parse(body []byte, limits Limits) (Batch, error) {
 
 // eventItems takes a payload apart. The items of a list may lack an apiVersion of their
 // own: then it is the list's.
-func eventItems(body []byte) (items []json.RawMessage, version string, err error) {
-	var whole json.RawMessage
-	if err := decode(body, &whole); err != nil {
+func eventItems(body []byte, limits Limits) (items []json.RawMessage, version string, err error) {
+	if err := check(body, limits.Depth); err != nil {
 		return nil, "", err
 	}
-	if bytes.HasPrefix(whole, []byte("[")) {
-		return items, "", json.Unmarshal(whole, &items)
+	if body = bytes.TrimSpace(body); body[0] == '[' {
+		items, err = elements(json.NewDecoder(bytes.NewReader(body)), "items", limits.Alerts)
+		return items, "", err
 	}
-	var object struct {
-		metav1.TypeMeta
-		Items []json.RawMessage `json:"items"`
-	}
-	if err := decode(body, &object); err != nil {
+	var kind metav1.TypeMeta
+	err = members(body, func(dec *json.Decoder, name string) error {
+		switch name {
+		case "kind":
+			return decodeText(dec, name, &kind.Kind)
+		case "apiVersion":
+			return decodeText(dec, name, &kind.APIVersion)
+		case "items":
+			items, err = elements(dec, name, limits.Alerts)
+			return err
+		}
+		var other json.RawMessage
+		return dec.Decode(&other)
+	})
+	switch {
+	case errors.Is(err, errNoObject):
+		return nil, "", &FieldError{Field: "body", Detail: "is neither a JSON object nor a list"}
+	case err != nil:
 		return nil, "", err
+	case kind.Kind == "Event":
+		return []json.RawMessage{body}, "", nil
+	case kind.Kind == "EventList":
+		return items, kind.APIVersion, nil
+	case kind.Kind == "List":
+		return items, "", nil
 	}
-	switch object.Kind {
-	case "Event":
-		return []json.RawMessage{whole}, "", nil
-	case "EventList":
-		return object.Items, object.APIVersion, nil
-	case "List":
-		return object.Items, "", nil
-	}
-	return nil, "", &FieldError{Field: "kind", Detail: fmt.Sprintf("is %q; this endpoint takes an Event, an EventList or a List of Events, or an array", clip(object.Kind))}
+	return nil, "", &FieldError{Field: "kind", Detail: fmt.Sprintf("is %q; this endpoint takes an Event, an EventList or a List of Events, or an array", clip(kind.Kind))}
 }
 
 // eventList is a payload of one item, which may lack an apiVersion of its own.

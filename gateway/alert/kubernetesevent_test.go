@@ -25,7 +25,7 @@ const (
 
 func parseEvents(t *testing.T, body string) alert.Batch {
 	t.Helper()
-	b, err := alert.KubernetesEvent{}.Parse([]byte(body), alert.Limits{Alerts: 3, Labels: 16})
+	b, err := alert.KubernetesEvent{}.Parse([]byte(body), alert.Limits{Depth: 16, Alerts: 3, Labels: 16, LabelBytes: 1000, NameBytes: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,13 +105,13 @@ func TestNormalEventsAreSkippedAndBadOnesNamedByIndex(t *testing.T) {
 func TestAPayloadOfSomethingElseIsRefusedWhole(t *testing.T) {
 	for name, tc := range map[string]struct{ body, field string }{
 		"a pod":           {`{"apiVersion":"v1","kind":"Pod"}`, "kind"},
-		"nothing":         {`null`, "kind"},
+		"nothing":         {`null`, "body"},
 		"a text":          {`"x"`, "body"},
 		"items of a text": {`{"kind":"List","items":"x"}`, "items"},
 		"too many":        {`[{},{},{},{}]`, "items"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := alert.KubernetesEvent{}.Parse([]byte(tc.body), alert.Limits{Alerts: 3})
+			_, err := alert.KubernetesEvent{}.Parse([]byte(tc.body), alert.Limits{Depth: 16, Alerts: 3})
 			var field *alert.FieldError
 			if !errors.As(err, &field) || field.Field != tc.field {
 				t.Errorf("error %v, want field %q", err, tc.field)
@@ -119,7 +119,7 @@ func TestAPayloadOfSomethingElseIsRefusedWhole(t *testing.T) {
 		})
 	}
 	var syntax *alert.SyntaxError
-	if _, err := (alert.KubernetesEvent{}).Parse([]byte(`[{]`), alert.Limits{}); !errors.As(err, &syntax) {
+	if _, err := (alert.KubernetesEvent{}).Parse([]byte(`[{]`), alert.Limits{Depth: 16}); !errors.As(err, &syntax) {
 		t.Errorf("error %v, want the position", err)
 	}
 }

@@ -9,8 +9,9 @@ type Source interface {
 	// Name is a DNS label. It stands in spec.source, in metrics, and at the end of the
 	// route: /api/v1/alerts/NAME.
 	Name() string
-	// Parse reads one body. The error is a *SyntaxError where the body is not JSON, and a
-	// *FieldError where the payload as a whole breaks the contract.
+	// Parse reads one body. The error is a *SyntaxError where the body is not JSON, a
+	// *DepthError where it nests too deeply, and a *FieldError where the payload as a whole
+	// breaks the contract.
 	Parse(body []byte, limits Limits) (Batch, error)
 }
 
@@ -20,14 +21,6 @@ func Sources() []Source {
 		Alertmanager{},
 		KubernetesEvent{},
 	}
-}
-
-// Limits bound what one payload may hold.
-type Limits struct {
-	// Alerts in one payload.
-	Alerts int
-	// Labels of one alert, and annotations of one alert, after the merge.
-	Labels int
 }
 
 // Batch is a payload that was read. Every index of the payload's list is in exactly one of

@@ -37,7 +37,7 @@ func NeedsRestart(key string) bool {
 		return true
 	}
 	switch key {
-	case "limits.inFlight", "limits.requestTimeout", "limits.parkedAlerts", "limits.parkedBytes":
+	case "limits.inFlight", "limits.inFlightBytes", "limits.requestTimeout", "limits.headerTimeout", "limits.parkedAlerts", "limits.parkedBytes":
 		return true
 	}
 	return false

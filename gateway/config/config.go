@@ -146,22 +146,6 @@ type StormRule struct {
 	Window time.Duration `yaml:"window"`
 }
 
-// Limits bound what one request may ask.
-type Limits struct {
-	BodyBytes Bytes `yaml:"bodyBytes"`
-	// RequestTimeout is the deadline of one request, all retries included.
-	RequestTimeout time.Duration `yaml:"requestTimeout"`
-	Alerts         int           `yaml:"alerts"`
-	// Labels of one alert, and annotations of one alert.
-	Labels int `yaml:"labels"`
-	// InFlight is the number of requests at once; one more is answered 503.
-	InFlight int `yaml:"inFlight"`
-	// ParkedAlerts are the refused alerts that are kept to be looked at and sent again, and
-	// ParkedBytes what they may take together; 0 keeps none.
-	ParkedAlerts int   `yaml:"parkedAlerts"`
-	ParkedBytes  Bytes `yaml:"parkedBytes"`
-}
-
 // Log says how much is logged, as JSON lines.
 type Log struct {
 	// Level is debug, info, warn or error.
@@ -192,10 +176,7 @@ func Defaults() Config {
 		Storm: Storm{Rules: []StormRule{{
 			Name: "default", By: []string{"alertname", "namespace"}, Threshold: 10, Window: time.Minute,
 		}}},
-		Limits: Limits{
-			BodyBytes: 16 << 20, RequestTimeout: 8 * time.Second, Alerts: 10000, Labels: 128, InFlight: 1024,
-			ParkedAlerts: 1000, ParkedBytes: 8 << 20,
-		},
+		Limits: defaultLimits(),
 		Policy: policy.Default(),
 		Log:    Log{Level: "info"},
 		Auth:   defaultAuth(),

@@ -24,11 +24,14 @@ func TestDecodeLaysTheFileOverTheDefaults(t *testing.T) {
 		yaml string
 		edit func(*config.Config)
 	}{
-		"an empty file":                    {"", func(*config.Config) {}},
-		"a comment alone":                  {"# nothing\n", func(*config.Config) {}},
-		"durations and sizes":              {"dedup: {window: 90s}\nlimits: {bodyBytes: 2MiB}\n", func(c *config.Config) { c.Dedup.Window, c.Limits.BodyBytes = 90*time.Second, 2<<20 }},
-		"a size in plain bytes":            {"limits: {bodyBytes: 4096}\n", func(c *config.Config) { c.Limits.BodyBytes = 4096 }},
-		"a switch turned off":              {"dedup: {holdWhileActive: false}\n", func(c *config.Config) { c.Dedup.HoldWhileActive = false }},
+		"an empty file":         {"", func(*config.Config) {}},
+		"a comment alone":       {"# nothing\n", func(*config.Config) {}},
+		"durations and sizes":   {"dedup: {window: 90s}\nlimits: {bodyBytes: 2MiB}\n", func(c *config.Config) { c.Dedup.Window, c.Limits.BodyBytes = 90*time.Second, 2<<20 }},
+		"a size in plain bytes": {"limits: {bodyBytes: 4096}\n", func(c *config.Config) { c.Limits.BodyBytes = 4096 }},
+		"a switch turned off":   {"dedup: {holdWhileActive: false}\n", func(c *config.Config) { c.Dedup.HoldWhileActive = false }},
+		"limits that just fit": {"limits: {bodyBytes: 1KiB, inFlightBytes: 1KiB, depth: 4, labels: 128, nameBytes: 4KiB, queue: 0, rate: {perSecond: 0.1}}\n", func(c *config.Config) {
+			c.Limits.BodyBytes, c.Limits.InFlightBytes, c.Limits.Depth, c.Limits.NameBytes, c.Limits.Queue, c.Limits.Rate.PerSecond = 1024, 1024, 4, 4096, 0, 0.1
+		}},
 		"a list replaces, it does not add": {"dedup: {ignoredLabels: [replica]}\n", func(c *config.Config) { c.Dedup.IgnoredLabels = []string{"replica"} }},
 		"storm rules": {"storm:\n  rules:\n  - {name: a, by: [alertname], threshold: 3, window: 2m}\n", func(c *config.Config) {
 			c.Storm.Rules = []config.StormRule{{Name: "a", By: []string{"alertname"}, Threshold: 3, Window: 2 * time.Minute}}
@@ -64,6 +67,13 @@ func TestDecodeSaysWhatIsWrongAndWhere(t *testing.T) {
 		"an unknown key in a shadow":             {"shadow:\n  dedup:\n    windw: 1s\n", []string{"gateway.yaml:3:5", `did you mean "window"`}},
 		"an unknown section":                     {"reddis: {}\n", []string{"gateway.yaml:1:1", `did you mean "redis"`}},
 		"a wrong type":                           {"limits:\n  alerts: many\n", []string{"gateway.yaml:2:"}},
+		"a body that no memory is left for":      {"limits: {bodyBytes: 1KiB, inFlightBytes: 1023}\n", []string{"gateway.yaml:1:42: limits.inFlightBytes", "1024"}},
+		"a depth that no webhook fits into":      {"limits: {depth: 3}\n", []string{"limits.depth", "at least 4"}},
+		"names that fill an object":              {"limits: {labels: 128, nameBytes: 4097}\n", []string{"limits.nameBytes", "524288"}},
+		"a queue of less than nothing":           {"limits: {queue: -1}\n", []string{"limits.queue"}},
+		"a rate of less than nothing":            {"limits: {rate: {perSecond: -1}}\n", []string{"limits.rate.perSecond"}},
+		"a rate without a burst":                 {"limits: {rate: {perSecond: 1, burst: 0}}\n", []string{"limits.rate.burst"}},
+		"no patience for headers":                {"limits: {headerTimeout: 0s}\n", []string{"limits.headerTimeout"}},
 		"a size that is none":                    {"limits:\n  bodyBytes: huge\n", []string{"gateway.yaml", "16MiB"}},
 		"broken YAML":                            {"dedup: [\n", []string{"gateway.yaml:"}},
 		"degrade, which comes later":             {"redis: {onFailure: degrade}\n", []string{"redis.onFailure", "later", `"reject"`}},

@@ -154,14 +154,6 @@ func (s Storm) validate(ignored []string) error {
 	return errors.Join(errs...)
 }
 
-func (l Limits) validate() error {
-	return errors.Join(
-		atLeast("limits.bodyBytes", int(l.BodyBytes), 1), positive("limits.requestTimeout", l.RequestTimeout),
-		atLeast("limits.alerts", l.Alerts, 1), atLeast("limits.labels", l.Labels, 1), atLeast("limits.inFlight", l.InFlight, 1),
-		atLeast("limits.parkedAlerts", l.ParkedAlerts, 0), atLeast("limits.parkedBytes", int(l.ParkedBytes), 0),
-	)
-}
-
 func (l Log) validate() error {
 	if _, err := l.level(); err != nil {
 		return wrong("log.level", "%q must be debug, info, warn or error", l.Level)

@@ -22,6 +22,7 @@ import (
 	"github.com/stormproof/stormproof/gateway/clock"
 	"github.com/stormproof/stormproof/gateway/config"
 	"github.com/stormproof/stormproof/gateway/crash"
+	"github.com/stormproof/stormproof/gateway/panics"
 	"github.com/stormproof/stormproof/gateway/policy"
 	"github.com/stormproof/stormproof/gateway/remediation"
 	"github.com/stormproof/stormproof/gateway/window"
@@ -128,7 +129,10 @@ func (in *Intake) Process(ctx context.Context, alerts []alert.Alert) ([]Verdict,
 	group, groupCtx := errgroup.WithContext(work)
 	group.SetLimit(4)
 	for _, c := range chunks {
-		group.Go(func() error { return in.durable(groupCtx, c, id, len(chunks) == 1) })
+		group.Go(func() (err error) {
+			defer panics.Caught(&err)
+			return in.durable(groupCtx, c, id, len(chunks) == 1)
+		})
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err
@@ -239,7 +243,8 @@ func (in *Intake) open(ctx context.Context, c *chunk) error {
 		if !e.pending(window.Open) {
 			continue
 		}
-		group.Go(func() error {
+		group.Go(func() (err error) {
+			defer panics.Caught(&err)
 			found, err := in.Writer.Ensure(ctx, in.incident(c, e))
 			var refused *remediation.RefusedError
 			if errors.As(err, &refused) {

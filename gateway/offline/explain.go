@@ -48,7 +48,7 @@ func parse(c config.Config, source string, body []byte) (alert.Batch, error) {
 	var names []string
 	for _, s := range alert.Sources() {
 		if s.Name() == source {
-			return s.Parse(body, alert.Limits{Alerts: c.Limits.Alerts, Labels: c.Limits.Labels})
+			return s.Parse(body, c.Limits.Payload())
 		}
 		names = append(names, s.Name())
 	}

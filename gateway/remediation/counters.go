@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
+	"github.com/stormproof/stormproof/gateway/panics"
 )
 
 // Tally is what an object's status should show.
@@ -149,7 +150,8 @@ func (c *Counters) write(ctx context.Context, due map[string]entry) {
 }
 
 // writeOne raises the object's counters; an object that has gone needs none.
-func (c *Counters) writeOne(ctx context.Context, uid string, e entry) error {
+func (c *Counters) writeOne(ctx context.Context, uid string, e entry) (err error) {
+	defer panics.Caught(&err)
 	raise := func(ctx context.Context) error {
 		var rr v1alpha1.RemediationRequest
 		if err := c.client.Get(ctx, e.key, &rr); err != nil {
@@ -161,7 +163,7 @@ func (c *Counters) writeOne(ctx context.Context, uid string, e entry) error {
 		e.tally.into(&rr.Status)
 		return c.client.Status().Update(ctx, &rr)
 	}
-	err := c.caller.Do(ctx, "update", resource+"/status", func(ctx context.Context) error {
+	err = c.caller.Do(ctx, "update", resource+"/status", func(ctx context.Context) error {
 		// Somebody else may write the status at the same moment: read again, raise again.
 		return retry.RetryOnConflict(retry.DefaultBackoff, func() error { return raise(ctx) })
 	})

@@ -13,6 +13,7 @@ import (
 	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
 	"github.com/stormproof/stormproof/gateway/clock"
 	"github.com/stormproof/stormproof/gateway/crash"
+	"github.com/stormproof/stormproof/gateway/panics"
 )
 
 // Pages keeps the members of storms in StormPages. Requests that arrive together share
@@ -192,6 +193,8 @@ func (p *Pages) commit(ctx context.Context, b *book, batch []*join) {
 
 // admit makes members of those who are none yet and have no object of their own.
 func (p *Pages) admit(ctx context.Context, b *book, ensure Ensure, incidents []Incident) (out Joined, err error) {
+	defer func() { b.loaded = b.loaded && err == nil }()
+	defer panics.Caught(&err) // others wait for this write
 	if out.Found, out.Own, err = ensure(ctx, incidents); err != nil || out.Object == nil {
 		return out, err
 	}

@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"net/http"
+	"os"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
@@ -49,6 +50,8 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, gate *auth.Gate,
 	var tooLarge *http.MaxBytesError
 	result, p := "unreadable", newProblem(http.StatusBadRequest, "unreadable", "The body could not be read", "")
 	switch {
+	case errors.Is(err, errNoRoom), errors.Is(err, os.ErrDeadlineExceeded):
+		p = *s.unread(err, false)
 	case errors.As(err, &tooLarge):
 		p = newProblem(http.StatusRequestEntityTooLarge, "too-large", "The body is too large", "")
 	case !errors.As(err, &refusal):

@@ -1,12 +1,8 @@
 package server
 
 import (
-	"compress/gzip"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
-	"mime"
 	"net/http"
 	"sort"
 
@@ -44,13 +40,19 @@ type answer struct {
 // take answers what one kind of sender posts.
 func (s *Server) take(source alert.Source) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		limits := s.limits.Load()
-		body, bad := s.body(w, r, int64(limits.BodyBytes))
+		body, done, bad := s.body(w, r)
+		defer done()
 		if bad != nil {
 			bad.write(w)
 			return
 		}
-		batch, err := source.Parse(body, alert.Limits{Alerts: limits.Alerts, Labels: limits.Labels})
+		leave, bad := s.enter(r.Context())
+		if bad != nil {
+			bad.write(w)
+			return
+		}
+		defer leave()
+		batch, err := source.Parse(body, s.limits.Load().Payload())
 		if err != nil {
 			malformed(err).write(w)
 			return
@@ -68,7 +70,7 @@ func (s *Server) take(source alert.Source) http.HandlerFunc {
 		if err != nil {
 			s.log.WarnContext(r.Context(), "batch not acknowledged", "source", source.Name(), "alerts", len(batch.Alerts), "error", err)
 			books.close()
-			failed(err).write(w)
+			s.failed(r.Context(), err).write(w)
 			return
 		}
 		alerts = append(alerts, bodies(verdicts)...)
@@ -144,44 +146,16 @@ func skippedBodies(list []int) []verdictBody {
 	return out
 }
 
-// body reads the request within the limit, which is on what comes out of gzip.
-func (s *Server) body(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *problem) {
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		p := newProblem(http.StatusUnsupportedMediaType, "unsupported-media-type", "Content-Type must be application/json", "")
-		return nil, &p
-	}
-	var in io.Reader = http.MaxBytesReader(w, r.Body, limit)
-	switch r.Header.Get("Content-Encoding") {
-	case "", "identity":
-	case "gzip":
-		z, err := gzip.NewReader(in)
-		if err != nil {
-			p := newProblem(http.StatusBadRequest, "malformed-gzip", "The body is not gzip", err.Error())
-			return nil, &p
-		}
-		in = z
-	default:
-		p := newProblem(http.StatusUnsupportedMediaType, "unsupported-encoding", "Content-Encoding must be gzip or absent", "")
-		return nil, &p
-	}
-	b, err := io.ReadAll(io.LimitReader(in, limit+1))
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) || int64(len(b)) > limit {
-		p := newProblem(http.StatusRequestEntityTooLarge, "too-large", "The body is too large", fmt.Sprintf("limits.bodyBytes is %d", limit))
-		return nil, &p
-	}
-	if err != nil {
-		p := newProblem(http.StatusBadRequest, "unreadable", "The body could not be read", err.Error())
-		return nil, &p
-	}
-	return b, nil
-}
-
 // malformed answers a body that cannot be read as a payload at all.
 func malformed(err error) problem {
 	var syntax *alert.SyntaxError
 	var field *alert.FieldError
+	var depth *alert.DepthError
 	switch {
+	case errors.As(err, &depth):
+		p := newProblem(http.StatusBadRequest, "too-deep", "The body nests too deeply", depth.Error())
+		p.Line, p.Column = depth.Line, depth.Column
+		return p
 	case errors.As(err, &syntax):
 		p := newProblem(http.StatusBadRequest, "malformed-json", "The body is not JSON", syntax.Error())
 		p.Line, p.Column = syntax.Line, syntax.Column

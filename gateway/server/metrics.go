@@ -31,6 +31,8 @@ type Metrics struct {
 	corrupt    prometheus.Counter
 	panics     prometheus.Counter
 	admissions *prometheus.CounterVec
+	bytes      prometheus.Gauge
+	paced      *prometheus.CounterVec
 	parked     prometheus.Gauge
 	left       prometheus.Counter
 	shadow     *prometheus.CounterVec
@@ -76,6 +78,10 @@ func NewMetrics() *Metrics {
 			Help: "Redis keys of a wrong type that were replaced."}),
 		panics: f.NewCounter(prometheus.CounterOpts{Name: "stormproof_panics_total",
 			Help: "Panics of handlers that were recovered."}),
+		bytes: f.NewGauge(prometheus.GaugeOpts{Name: "stormproof_http_body_bytes_in_flight",
+			Help: "Bytes of bodies in memory; limits.inFlightBytes bounds them."}),
+		paced: f.NewCounterVec(prometheus.CounterOpts{Name: "stormproof_http_requests_rate_limited_total",
+			Help: "Requests that limits.rate turned away, by kind of source."}, []string{"source"}),
 		parked: f.NewGauge(prometheus.GaugeOpts{Name: "stormproof_alerts_parked",
 			Help: "Refused alerts that can be seen at /parked."}),
 		left: f.NewCounter(prometheus.CounterOpts{Name: "stormproof_alerts_left_park_total",
@@ -119,6 +125,7 @@ func NewMetrics() *Metrics {
 	}
 	for _, source := range alert.Sources() {
 		m.received.WithLabelValues(source.Name())
+		m.paced.WithLabelValues(source.Name())
 	}
 	return m
 }

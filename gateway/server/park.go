@@ -27,9 +27,13 @@ func (s *Server) keep(ctx context.Context, source alert.Source, batch alert.Batc
 	if batch.Alone == nil || ctx.Value(replaying{}) != nil {
 		return
 	}
+	// Of one batch no more than the park can hold: each body has the batch's common part again.
+	room := int(s.limits.Load().ParkedBytes)
 	for _, a := range alerts {
-		if a.Verdict == intake.Invalid {
-			s.parked.Add(park.Alert{At: time.Now().UTC(), Source: source.Name(), Field: a.Field, Detail: a.Detail, Body: batch.Alone(a.Index)})
+		if a.Verdict == intake.Invalid && room > 0 {
+			body := batch.Alone(a.Index)
+			room -= len(body)
+			s.parked.Add(park.Alert{At: time.Now().UTC(), Source: source.Name(), Field: a.Field, Detail: a.Detail, Body: body})
 		}
 	}
 }

@@ -18,6 +18,12 @@ type problem struct {
 	Field  string `json:"field,omitempty"`
 	Line   int    `json:"line,omitempty"`
 	Column int    `json:"column,omitempty"`
+	// Limit, Scope, Source and RetryAt say of a rate what it is, what it is counted for, who
+	// that is, and when the next request will be taken.
+	Limit   string `json:"limit,omitempty"`
+	Scope   string `json:"scope,omitempty"`
+	Source  string `json:"source,omitempty"`
+	RetryAt string `json:"retryAt,omitempty"`
 	// Alerts lists every refused alert by index.
 	Alerts []verdictBody `json:"alerts,omitempty"`
 

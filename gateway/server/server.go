@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/netip"
 	"runtime/debug"
@@ -22,11 +23,13 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/stormproof/stormproof/gateway/alert"
 	"github.com/stormproof/stormproof/gateway/auth"
 	"github.com/stormproof/stormproof/gateway/config"
 	"github.com/stormproof/stormproof/gateway/intake"
+	"github.com/stormproof/stormproof/gateway/panics"
 	"github.com/stormproof/stormproof/gateway/park"
 	"github.com/stormproof/stormproof/gateway/remediation"
 )
@@ -49,10 +52,18 @@ type Server struct {
 	checks   []Check
 	metrics  *Metrics
 	log      *slog.Logger
-	slots    chan struct{}
 	stopping atomic.Bool
-	parked   *park.Park
 	gate     atomic.Pointer[auth.Gate]
+	parked   *park.Park
+
+	// slots and bytes are what is taken of limits.inFlight and limits.inFlightBytes; queued
+	// requests wait for a slot.
+	slots, bytes *semaphore.Weighted
+	queued       atomic.Int64
+	rates        atomic.Pointer[rates]
+	// now is the time, and random a number below n.
+	now    func() time.Time
+	random func(n int) int
 	// Testing, if not nil, answers below /testing/ on the private listener. Set it before Admin.
 	Testing http.Handler
 	// Shadow, if not nil, answers at /shadow on the private listener. Set it before Admin.
@@ -63,14 +74,20 @@ type Server struct {
 
 // New returns a server.
 func New(limits config.Limits, p Processor, checks []Check, m *Metrics, log *slog.Logger) *Server {
-	s := &Server{process: p, checks: checks, metrics: m, log: log, slots: make(chan struct{}, limits.InFlight),
+	s := &Server{process: p, checks: checks, metrics: m, log: log, now: time.Now, random: rand.IntN,
+		slots: semaphore.NewWeighted(int64(limits.InFlight)), bytes: semaphore.NewWeighted(int64(limits.InFlightBytes)),
 		parked: park.New(limits.ParkedAlerts, int(limits.ParkedBytes), m.parkedNow, m.leftPark)}
 	s.SetLimits(limits)
 	return s
 }
 
-// SetLimits takes over new limits for the requests to come, but for InFlight.
-func (s *Server) SetLimits(l config.Limits) { s.limits.Store(&l) }
+// SetLimits takes over new limits for the requests to come, but for InFlight and
+// InFlightBytes. Sources are only forgotten when their limit changes.
+func (s *Server) SetLimits(l config.Limits) {
+	if old := s.limits.Swap(&l); old == nil || old.Rate != l.Rate {
+		s.rates.Store(newRates(l.Rate))
+	}
+}
 
 // Stopping makes the server unready, so that no new work is sent to it.
 func (s *Server) Stopping() { s.stopping.Store(true) }
@@ -86,7 +103,8 @@ func (s *Server) routes() []endpoint {
 	out := []endpoint{{http.MethodGet, "/api/v1/openapi.yaml", http.HandlerFunc(describe)},
 		{http.MethodGet, "/healthz", http.HandlerFunc(alive)}, {http.MethodGet, "/readyz", http.HandlerFunc(s.ready)}}
 	for _, source := range alert.Sources() {
-		out = append(out, endpoint{http.MethodPost, "/api/v1/alerts/" + source.Name(), s.admit(s.known(source.Name(), s.take(source)))})
+		out = append(out, endpoint{http.MethodPost, "/api/v1/alerts/" + source.Name(),
+			s.admit(s.known(source.Name(), s.paced(source, s.take(source))))})
 	}
 	return out
 }
@@ -141,20 +159,17 @@ func (s *Server) only(method string, next http.Handler) http.Handler {
 	})
 }
 
-// admit bounds the requests at once, and gives each its deadline.
+// admit gives each request its deadline, which the reading of its body is part of, and counts
+// what its body takes.
 func (s *Server) admit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case s.slots <- struct{}{}:
-			s.metrics.inFlight.Inc()
-			defer func() { <-s.slots; s.metrics.inFlight.Dec() }()
-		default:
-			unavailable("overloaded", "Too many requests at once", fmt.Sprintf("limits.inFlight is %d", cap(s.slots))).write(w)
-			return
-		}
 		ctx, cancel := context.WithTimeout(r.Context(), s.limits.Load().RequestTimeout)
 		defer cancel()
-		next.ServeHTTP(w, r.WithContext(ctx))
+		r = r.WithContext(ctx)
+		body := s.meter(w, r)
+		defer body.release()
+		r.Body = body
+		next.ServeHTTP(w, r)
 	})
 }
 
@@ -191,11 +206,17 @@ func (s *Server) panicked(w *statusWriter, r *http.Request, cause any) {
 	if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(cause)
 	}
-	s.metrics.panics.Inc()
-	s.log.ErrorContext(r.Context(), "panic in a handler", "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
+	p := s.mistake(r.Context(), &panics.Error{Cause: cause, Stack: debug.Stack()})
 	if w.status == 0 {
-		newProblem(http.StatusInternalServerError, "internal", "The gateway made a mistake", "it is logged; send the request again").write(w)
+		p.write(w)
 	}
+}
+
+// mistake counts and logs a panic.
+func (s *Server) mistake(ctx context.Context, e *panics.Error) problem {
+	s.metrics.panics.Inc()
+	s.log.ErrorContext(ctx, "panic while answering", "cause", fmt.Sprint(e.Cause), "stack", string(e.Stack))
+	return newProblem(http.StatusInternalServerError, "internal", "The gateway made a mistake", "it is logged; send the request again")
 }
 
 // statusWriter remembers the status.
@@ -204,7 +225,7 @@ type statusWriter struct {
 	status int
 }
 
-// Unwrap lets a handler move its own write deadline, as profiles do.
+// Unwrap lets a ResponseController find the connection, whose deadlines bodies and profiles move.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // WriteHeader passes the status on.
@@ -233,10 +254,13 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 }
 
 // failed turns an error of the intake into an answer.
-func failed(err error) problem {
+func (s *Server) failed(ctx context.Context, err error) problem {
+	var panicked *panics.Error
 	var redis *intake.RedisError
 	var kubernetes *remediation.UnavailableError
 	switch {
+	case errors.As(err, &panicked):
+		return s.mistake(ctx, panicked)
 	case errors.As(err, &redis):
 		return unavailable("redis-unavailable", "Redis cannot be used", "nothing was promised; send it again")
 	case errors.As(err, &kubernetes):

@@ -35,7 +35,8 @@ const (
 )
 
 // limits are small enough to be reached.
-var limits = config.Limits{BodyBytes: 4096, RequestTimeout: 5 * time.Second, Alerts: 10, Labels: 8, InFlight: 1}
+var limits = config.Limits{BodyBytes: 4096, Depth: 16, RequestTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, Alerts: 10, Labels: 8,
+	LabelBytes: 1000, NameBytes: 100, InFlight: 1, QueueTimeout: time.Second, InFlightBytes: 8192, Rate: config.Rate{Burst: 2, Sources: 2}}
 
 func newServer(p Processor, checks ...Check) *Server {
 	return New(limits, p, checks, NewMetrics(), slog.New(slog.DiscardHandler))
