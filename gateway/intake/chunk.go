@@ -39,8 +39,8 @@ type entry struct {
 	counts  window.Counts
 	// truncated is the most alerts that a sender left out beside this one.
 	truncated int
-	// refused says why Kubernetes will never take it; "" normally.
-	refused string
+	// failure is why Kubernetes did not take it; nil normally.
+	failure error
 }
 
 // chunks sorts a batch by group and fingerprint, keeping the order of first appearance.
@@ -98,7 +98,7 @@ func (e *entry) found(f remediation.Found) {
 
 // pending says that the entry is of this kind and has nothing durable yet.
 func (e *entry) pending(k window.Kind) bool {
-	return e.decision.Kind == k && e.object.UID == "" && e.refused == ""
+	return e.decision.Kind == k && e.object.UID == "" && e.failure == nil
 }
 
 // settle counts a chunk and passes its counters on to the objects' status.
@@ -107,7 +107,7 @@ func (in *Intake) settle(ctx context.Context, c *chunk, id string) error {
 		var entries []*entry
 		var items []window.Settled
 		for _, e := range c.entries {
-			if e.refused != "" || e.decision.Kind == window.Ignored {
+			if e.failure != nil || e.decision.Kind == window.Ignored {
 				continue
 			}
 			if e.incarnation == 0 {
@@ -161,8 +161,11 @@ func (c *chunk) verdicts() []Verdict {
 		first := true
 		for _, a := range e.alerts {
 			v := Verdict{Index: a.Index, Verdict: e.verdict(a, first), Fingerprint: e.item.Fingerprint, Group: c.group.Tag,
-				Namespace: e.object.Namespace, Name: e.object.Name, Detail: e.refused,
+				Namespace: e.object.Namespace, Name: e.object.Name,
 				Occurrences: e.counts.Occurrences, Deliveries: e.counts.Deliveries}
+			if e.failure != nil {
+				v = refuse(v, e.failure)
+			}
 			if e.decision.Storm != "" {
 				v.Storm = e.object.Name
 			}
@@ -175,8 +178,6 @@ func (c *chunk) verdicts() []Verdict {
 
 func (e *entry) verdict(a alert.Alert, first bool) string {
 	switch {
-	case e.refused != "":
-		return Invalid
 	case a.Resolved && e.object.UID == "":
 		return Ignored
 	case a.Resolved:

@@ -36,7 +36,8 @@ const (
 	Resolved  = "resolved"
 	Ignored   = "ignored"
 	Invalid   = "invalid"
-	// Refused alerts have no verdict in an answer: the whole request was sent back.
+	// Refused alerts are well, and Kubernetes or Redis did not take them: the verdict says why,
+	// and whether it helps to send them again.
 	Refused = "refused"
 )
 
@@ -58,8 +59,10 @@ type Verdict struct {
 	// Storm is the name of the storm's object, "" outside of storms.
 	Storm                   string
 	Occurrences, Deliveries int64
-	// Detail says why an alert is invalid.
-	Detail string
+	// Reason is why an alert is refused, for programs; Detail says it for people.
+	Reason, Detail string
+	// Retryable says that a refused alert may be taken later.
+	Retryable bool
 }
 
 // RedisError says that the windows could not be asked: nothing was promised.
@@ -115,8 +118,8 @@ type Intake struct {
 // parallel bounds how many objects of one request are written at once.
 const parallel = 16
 
-// Process decides on a batch. The error is a *RedisError or a *remediation.UnavailableError:
-// then nothing was acknowledged and nothing counted.
+// Process decides on a batch. The error is a *RetryError, a *RedisError or a
+// *remediation.UnavailableError: then nothing was acknowledged and nothing counted.
 func (in *Intake) Process(ctx context.Context, alerts []alert.Alert) ([]Verdict, error) {
 	id := uuid.NewString()
 	fingerprints, err := in.fingerprints(ctx, alerts)
@@ -137,6 +140,9 @@ func (in *Intake) Process(ctx context.Context, alerts []alert.Alert) ([]Verdict,
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
+	if err := unfinished(chunks); err != nil {
+		return nil, err
+	}
 	crash.Point(crash.Durable)
 	var out []Verdict
 	for _, c := range chunks {
@@ -149,8 +155,8 @@ func (in *Intake) Process(ctx context.Context, alerts []alert.Alert) ([]Verdict,
 	return out, nil
 }
 
-// durable decides on a chunk and has everything written that is new. One failure fails
-// the whole batch.
+// durable decides on a chunk and has everything written that is new. What Kubernetes does not
+// take stays with its entry, and its neighbours go on; any other failure fails the batch.
 func (in *Intake) durable(ctx context.Context, c *chunk, id string, count bool) error {
 	if err := in.decide(ctx, c, window.Request{ID: id, NewStorm: id[:8], Count: count}, c.entries); err != nil {
 		return err
@@ -189,7 +195,10 @@ func (in *Intake) durable(ctx context.Context, c *chunk, id string, count bool) 
 func (in *Intake) write(ctx context.Context, c *chunk) error {
 	for _, do := range []func(context.Context, *chunk) error{in.open, in.resolve, in.join} {
 		if err := do(ctx, c); err != nil {
-			return err // the sender comes again: no use in writing members that it is not told of
+			return err
+		}
+		if err := ctx.Err(); err != nil { // the sender comes again: no use in writing members that it is not told of
+			return &remediation.UnavailableError{Reason: remediation.Timeout, Doing: "writing the batch", Err: err}
 		}
 	}
 	return nil
@@ -246,13 +255,8 @@ func (in *Intake) open(ctx context.Context, c *chunk) error {
 		group.Go(func() (err error) {
 			defer panics.Caught(&err)
 			found, err := in.Writer.Ensure(ctx, in.incident(c, e))
-			var refused *remediation.RefusedError
-			if errors.As(err, &refused) {
-				e.refused = refused.Error()
-				return nil
-			}
 			if err != nil {
-				return err
+				return e.fail(err)
 			}
 			in.take(e, found)
 			return nil
@@ -280,15 +284,11 @@ func (in *Intake) join(ctx context.Context, c *chunk) error {
 				Threshold: int32(c.window.Threshold), WindowSeconds: int64(c.window.Window / time.Second)})
 		}
 		storm, err := in.Pages.Join(ctx, c.group.Tag+"/"+id, ensure, incidents)
-		var refused *remediation.RefusedError
-		if errors.As(err, &refused) {
-			for _, e := range entries {
-				e.refused = refused.Error()
+		if err != nil {
+			if err := failAll(entries, err); err != nil {
+				return fmt.Errorf("joining storm: %w", err)
 			}
 			continue
-		}
-		if err != nil {
-			return fmt.Errorf("joining storm: %w", err)
 		}
 		in.joined(entries, storm)
 	}

@@ -123,7 +123,7 @@ func TestOneAlertThatCannotBeWrittenFailsTheBatchAndNothingIsCounted(t *testing.
 func TestARefusedAlertDoesNotBlockItsNeighbour(t *testing.T) {
 	p := newParts(t)
 	p.decides([]window.Decision{{Kind: window.Open}, {Kind: window.Duplicate, Object: window.Object{UID: "u", Namespace: "shop", Name: "x"}, Incarnation: 1}}, nil)
-	p.writer.EXPECT().Ensure(mock.Anything, mock.Anything).Return(remediation.Found{}, &remediation.RefusedError{Detail: "no namespace", Err: errors.New("404")}).Once()
+	p.writer.EXPECT().Ensure(mock.Anything, mock.Anything).Return(remediation.Found{}, &remediation.RefusedError{Reason: remediation.NamespaceMissing, Detail: "no namespace", Err: errors.New("404")}).Once()
 	p.windows.EXPECT().Settle(mock.Anything, mock.Anything, mock.Anything, mock.MatchedBy(func(items []window.Settled) bool { return len(items) == 1 })).
 		Return([]window.Counts{{Occurrences: 1, Deliveries: 2}}, nil).Once()
 	p.counters.EXPECT().Note("u", "shop", "x", mock.Anything).Once()
@@ -131,7 +131,36 @@ func TestARefusedAlertDoesNotBlockItsNeighbour(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	check(t, said(got), []string{"0 invalid ", "1 duplicate x"})
+	check(t, said(got), []string{"0 refused ", "1 duplicate x"})
+	if got[0].Reason != "namespace-missing" || got[0].Retryable || got[0].Detail != "no namespace: 404" || got[0].Fingerprint == "" {
+		t.Errorf("got %+v", got[0])
+	}
+}
+
+func TestABatchWithAnAlertThatCanBeRepeatedIsSentBackWithAReasonForEach(t *testing.T) {
+	p := newParts(t)
+	p.decides([]window.Decision{{Kind: window.Open}, {Kind: window.Open}, {Kind: window.Open}}, nil)
+	full := &remediation.UnavailableError{Reason: remediation.QuotaExceeded, Doing: "creating", Err: errors.New("403")}
+	p.writer.EXPECT().Ensure(mock.Anything, mock.Anything).RunAndReturn(func(_ context.Context, i remediation.Incident) (remediation.Found, error) {
+		switch i.Alert.Labels["pod"] {
+		case "full":
+			return remediation.Found{}, full
+		case "denied":
+			return remediation.Found{}, &remediation.RefusedError{Reason: remediation.AdmissionDenied, Detail: "no", Err: errors.New("403")}
+		}
+		return remediation.Found{Object: object("rr"), Created: true}, nil
+	}).Times(3)
+	p.counters.EXPECT().Known("uid-rr").Return(remediation.Tally{}).Once()
+	got, err := p.Process(context.Background(), alerts("full", "denied", "well"))
+	var again *intake.RetryError
+	if got != nil || !errors.As(err, &again) || !errors.Is(err, full) {
+		t.Fatalf("got %v, %v; Settle and Note must not have been called either", got, err)
+	}
+	var reasons []string
+	for _, v := range again.Verdicts {
+		reasons = append(reasons, fmt.Sprintf("%d %s %s %s %t", v.Index, v.Verdict, v.Name, v.Reason, v.Retryable))
+	}
+	check(t, reasons, []string{"0 refused  quota-exceeded true", "1 refused  admission-denied false", "2 refused rr batch-unfinished true"})
 }
 
 func TestTheRequestThatMadeTheStormOpensItAndTheOthersJoin(t *testing.T) {

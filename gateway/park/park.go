@@ -24,7 +24,8 @@ type Alert struct {
 	Source string    `json:"source"`
 	// Field that is at fault, "" where it is none of the alert's own.
 	Field string `json:"field,omitempty"`
-	// Detail says what is wrong.
+	// Reason is the answer's word for it, Detail says what is wrong.
+	Reason string `json:"reason,omitempty"`
 	Detail string `json:"detail"`
 	// Body is a payload with this alert alone, as its source takes it.
 	Body json.RawMessage `json:"body"`

@@ -2,6 +2,7 @@ package remediation
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"sync/atomic"
@@ -36,4 +37,30 @@ func (o ownRetries) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	res.Header.Del("Retry-After")
 	return res, nil
+}
+
+// askedError is an error of the API server with the time that it asked to be left alone.
+type askedError struct {
+	error
+	after time.Duration
+}
+
+// Unwrap returns the error itself.
+func (e *askedError) Unwrap() error { return e.error }
+
+// withAfter keeps the time with the error, where there is one.
+func withAfter(err error, after time.Duration) error {
+	if err == nil || after <= 0 {
+		return err
+	}
+	return &askedError{err, after}
+}
+
+// askedFor is the time that came with an error; 0 for none.
+func askedFor(err error) time.Duration {
+	var asked *askedError
+	if errors.As(err, &asked) {
+		return asked.after
+	}
+	return 0
 }

@@ -1,8 +1,6 @@
 package remediation
 
 import (
-	"maps"
-	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -10,10 +8,6 @@ import (
 	"github.com/stormproof/stormproof/gateway/alert"
 	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
 )
-
-// most is how many bytes the labels and annotations of an object may take together: below
-// the API server's limit of 1.5 MiB, with room for the rest.
-const most = 1 << 20
 
 // Incident is an alert with everything that was decided about it.
 type Incident struct {
@@ -34,7 +28,7 @@ type Incident struct {
 // object builds the RemediationRequest of one incident.
 func (i Incident) object(name string, incarnation int, now time.Time) *v1alpha1.RemediationRequest {
 	a := i.Alert
-	labels, annotations := fit(a.Labels, a.Annotations)
+	var lacks cuts
 	rr := &v1alpha1.RemediationRequest{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: name, Namespace: i.Namespace,
@@ -47,16 +41,18 @@ func (i Incident) object(name string, incarnation int, now time.Time) *v1alpha1.
 				v1alpha1.AnnotationFingerprint: i.Rule},
 		},
 		Spec: v1alpha1.RemediationRequestSpec{
-			Fingerprint: i.Fingerprint, Incarnation: int32(incarnation), AlertName: a.Name(),
-			Severity: a.Severity(), Environment: i.Environment, Priority: i.Priority, Source: a.Source,
-			Target: a.Target(), Labels: labels, Annotations: annotations,
-			StartsAt: metav1.NewMicroTime(a.StartsAt), GeneratorURL: a.GeneratorURL,
+			Fingerprint: i.Fingerprint, Incarnation: int32(incarnation), AlertName: lacks.text("alertName", a.Name()),
+			Severity: lacks.text("severity", a.Severity()), Environment: i.Environment, Priority: i.Priority, Source: a.Source,
+			Target: lacks.target(a.Target()), Labels: lacks.fit("labels", a.Labels, mostLabels),
+			Annotations: lacks.fit("annotations", a.Annotations, mostAnnotations),
+			StartsAt:    metav1.NewMicroTime(a.StartsAt), GeneratorURL: lacks.text("generatorURL", a.GeneratorURL),
 		},
 	}
 	if !a.EndsAt.IsZero() {
 		ends := metav1.NewMicroTime(a.EndsAt)
 		rr.Spec.EndsAt = &ends
 	}
+	lacks.mark(rr)
 	return rr
 }
 
@@ -78,40 +74,20 @@ func openedAt(rr *v1alpha1.RemediationRequest) time.Time {
 
 // member is the incident's place in a storm's page.
 func (i Incident) member() v1alpha1.Member {
-	labels, _ := fit(i.Alert.Labels, nil)
-	return v1alpha1.Member{Fingerprint: i.Fingerprint, AlertName: i.Alert.Name(), Target: i.Alert.Target(),
-		Labels: labels, StartsAt: metav1.NewMicroTime(i.Alert.StartsAt)}
+	var lacks cuts // what ends in dots says it itself
+	return v1alpha1.Member{Fingerprint: i.Fingerprint, AlertName: lacks.text("alertName", i.Alert.Name()), Target: lacks.target(i.Alert.Target()),
+		Labels: lacks.fit("labels", i.Alert.Labels, mostMemberLabels), StartsAt: metav1.NewMicroTime(i.Alert.StartsAt)}
 }
 
-// fit cuts values, the longest first, until all fits into most bytes. A cut value ends in
-// "...". Nothing is cut in any alert of a sane size.
-func fit(labels, annotations map[string]string) (l, a map[string]string) {
-	l, a = maps.Clone(labels), maps.Clone(annotations)
-	for size(l)+size(a) > most {
-		target := l
-		if longest(a) >= longest(l) {
-			target = a
-		}
-		key := slices.MaxFunc(slices.Collect(maps.Keys(target)), func(x, y string) int { return len(target[x]) - len(target[y]) })
-		value := target[key]
-		keep := max(0, len(value)-max(size(l)+size(a)-most, 16))
-		target[key] = value[:min(keep, len(value))] + "..."
-	}
-	return l, a
+// fitStorm bounds what a storm says of its group; the alert's own labels tell what was cut.
+func fitStorm(s v1alpha1.Storm) *v1alpha1.Storm {
+	var lacks cuts
+	s.GroupKey, s.GroupLabels = lacks.text("groupKey", s.GroupKey), lacks.fit("groupLabels", s.GroupLabels, mostMemberLabels)
+	return &s
 }
 
-func size(m map[string]string) int {
-	n := 0
-	for k, v := range m {
-		n += len(k) + len(v)
-	}
-	return n
-}
-
-func longest(m map[string]string) int {
-	n := 0
-	for _, v := range m {
-		n = max(n, len(v))
-	}
-	return n
+// target bounds the texts of a target.
+func (c *cuts) target(t v1alpha1.Target) v1alpha1.Target {
+	t.Name, t.Namespace = c.text("target.name", t.Name), c.text("target.namespace", t.Namespace)
+	return t
 }

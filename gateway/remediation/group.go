@@ -67,7 +67,7 @@ func (w *Writer) Group(ctx context.Context, namespaces []string, tag string) (Gr
 	for _, namespace := range distinct(namespaces) {
 		var list v1alpha1.RemediationRequestList
 		if err := w.list(ctx, &list, resource, namespace, v1alpha1.LabelGroup, tag); err != nil {
-			return GroupState{}, classify(err, "reading the storm group's objects", namespace)
+			return GroupState{}, classify(err, "list", "reading the storm group's objects", namespace)
 		}
 		var storms []*v1alpha1.RemediationRequest
 		for i := range list.Items {
@@ -107,7 +107,7 @@ func (w *Writer) storms(ctx context.Context, namespace string, objects []*v1alph
 	}
 	var pages v1alpha1.StormPageList
 	if err := w.list(ctx, &pages, "stormpages", namespace, v1alpha1.LabelStorm, names...); err != nil {
-		return nil, classify(err, "reading the storms' members", namespace)
+		return nil, classify(err, "list", "reading the storms' members", namespace)
 	}
 	for i := range out {
 		for k := range pages.Items {

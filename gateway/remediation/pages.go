@@ -114,7 +114,7 @@ func (p *Pages) Join(ctx context.Context, id string, ensure Ensure, incidents []
 		return out.Joined, out.err
 	case <-ctx.Done():
 		p.leave(ctx, b, j)
-		return Joined{}, &UnavailableError{Doing: "adding members to the storm", Err: ctx.Err()}
+		return Joined{}, &UnavailableError{Reason: Timeout, Doing: "adding members to the storm", Err: ctx.Err()}
 	}
 }
 
@@ -258,8 +258,7 @@ func (b *book) among(members []v1alpha1.Member) map[string]time.Time {
 // write fills the last page, or begins the next. stale says that somebody else wrote first.
 func (p *Pages) write(ctx context.Context, b *book, storm *v1alpha1.RemediationRequest, missing []v1alpha1.Member) (stale bool, err error) {
 	page, verb := p.next(b, storm)
-	room := v1alpha1.PageSize - len(page.Spec.Members)
-	missing = missing[:min(room, len(missing))]
+	missing = missing[:room(page.Spec.Members, missing)]
 	page.Spec.Members = append(page.Spec.Members, missing...)
 	page.Annotations = map[string]string{v1alpha1.AnnotationJoinedAt: stamp(p.clock.Now())}
 	err = p.caller.Do(ctx, verb, "stormpages", func(ctx context.Context) error {
@@ -279,7 +278,7 @@ func (p *Pages) write(ctx context.Context, b *book, storm *v1alpha1.RemediationR
 	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err), apierrors.IsNotFound(err) && verb == "update":
 		return true, nil
 	case err != nil:
-		return false, classify(err, "adding members to the storm", storm.Namespace)
+		return false, classify(err, verb, "adding members to the storm", storm.Namespace)
 	}
 	crash.Point(crash.PageWritten)
 	b.last, b.number = page, max(b.number, page.Spec.Number)
@@ -291,7 +290,7 @@ func (p *Pages) write(ctx context.Context, b *book, storm *v1alpha1.RemediationR
 
 // next is the page that grows.
 func (p *Pages) next(b *book, storm *v1alpha1.RemediationRequest) (page *v1alpha1.StormPage, verb string) {
-	if b.last != nil && len(b.last.Spec.Members) < v1alpha1.PageSize {
+	if b.last != nil && !full(b.last.Spec.Members) {
 		return b.last.DeepCopy(), "update"
 	}
 	number, yes := b.number+1, true
@@ -313,7 +312,7 @@ func (p *Pages) load(ctx context.Context, b *book, storm *v1alpha1.RemediationRe
 		return p.client.List(ctx, &list, client.InNamespace(storm.Namespace), client.MatchingLabels{v1alpha1.LabelStorm: storm.Name})
 	})
 	if err != nil {
-		return classify(err, "reading the storm's members", storm.Namespace)
+		return classify(err, "list", "reading the storm's members", storm.Namespace)
 	}
 	b.known, b.last, b.number, b.loaded = map[string]time.Time{}, nil, 0, true
 	for i := range list.Items {

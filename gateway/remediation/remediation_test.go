@@ -129,30 +129,6 @@ func TestACreateThatWasAppliedWithoutAReplyEndsAtOneObject(t *testing.T) {
 	}
 }
 
-func TestErrorsHaveAKind(t *testing.T) {
-	kinds := schema.GroupResource{Group: v1alpha1.GroupVersion.Group, Resource: resource}
-	namespaces := schema.GroupResource{Resource: "namespaces"}
-	for name, c := range map[string]struct {
-		err     error
-		refused bool
-	}{
-		"a missing namespace is refused": {&apierrors.StatusError{ErrStatus: metav1.Status{Reason: metav1.StatusReasonNotFound, Code: 404, Details: &metav1.StatusDetails{Kind: namespaces.Resource}}}, true},
-		"a missing kind is unavailable":  {apierrors.NewNotFound(kinds, "x"), false},
-		"an invalid object is refused":   {apierrors.NewInvalid(schema.GroupKind{}, "x", nil), true},
-		"forbidden is unavailable":       {apierrors.NewForbidden(kinds, "x", errors.New("quota")), false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			c1 := newFake(t, interceptor.Funcs{Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error { return c.err }})
-			_, err := newWriter(c1, Options{}).Ensure(context.Background(), incident())
-			var refused *RefusedError
-			var unavailable *UnavailableError
-			if errors.As(err, &refused) != c.refused || errors.As(err, &unavailable) == c.refused {
-				t.Errorf("got %T %v", err, err)
-			}
-		})
-	}
-}
-
 func TestCallsAreTriedAgainOnlyWhereThatHelps(t *testing.T) {
 	for name, c := range map[string]struct {
 		err   error
@@ -196,14 +172,6 @@ func TestNamesAreAlwaysValidAndTellAlertsApart(t *testing.T) {
 			t.Fatalf("%s: %v", storm, problems)
 		}
 	})
-}
-
-func TestOversizedAnnotationsAreCutAndSaneOnesAreNot(t *testing.T) {
-	sane := map[string]string{"a": "b"}
-	labels, annotations := fit(sane, map[string]string{"big": strings.Repeat("x", 2<<20), "small": "kept"})
-	if size(labels)+size(annotations) > most || labels["a"] != "b" || annotations["small"] != "kept" || !strings.HasSuffix(annotations["big"], "...") {
-		t.Errorf("labels %d, annotations %d bytes", size(labels), size(annotations))
-	}
 }
 
 func TestMembersShareWritesAndNeverStandTwice(t *testing.T) {

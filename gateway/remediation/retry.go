@@ -36,17 +36,17 @@ func (c Caller) Do(ctx context.Context, verb, resource string, f func(context.Co
 	for attempt := 0; ; attempt++ {
 		asked, err := c.once(ctx, verb, resource, f)
 		if err == nil || !transient(err) || ctx.Err() != nil {
-			return err
+			return withAfter(err, asked)
 		}
 		pause := c.pause(asked, attempt)
 		if deadline, bounded := ctx.Deadline(); bounded && time.Until(deadline) < pause {
-			return err // the sender learns it now, and has time to come again
+			return withAfter(err, asked) // the sender learns it now, and has time to come again
 		}
 		timer := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return err
+			return withAfter(err, asked)
 		case <-timer.C:
 		}
 	}

@@ -38,7 +38,8 @@ type Options struct {
 	Window time.Duration
 	// HoldWhileActive keeps an incident open past its window until its phase is terminal.
 	HoldWhileActive bool
-	// Fallback is the namespace for objects whose own does not exist; "" refuses them.
+	// Fallback is the namespace for objects whose own does not exist, is being deleted or has
+	// no quota left; "" sends or turns their alerts back.
 	Fallback string
 	// LastSeen, if not nil, is what this process knows of an object beyond its status.
 	LastSeen func(uid string) time.Time
@@ -72,12 +73,13 @@ func (w *Writer) Ensure(ctx context.Context, i Incident) (Found, error) {
 		}
 		n++
 	}
-	return Found{}, &RefusedError{Detail: "naming the object", Err: fmt.Errorf("%d names up to %s are taken", tries, ObjectName(i.Fingerprint, n))}
+	return Found{}, &RefusedError{Reason: NamesTaken, Detail: "naming the object", Err: fmt.Errorf("%d names up to %s are taken", tries, ObjectName(i.Fingerprint, n))}
 }
 
-// Newest finds the latest incarnation of a fingerprint by a live list; nil where there is none.
+// Newest finds the latest incarnation of a fingerprint by a live list, in the fallback namespace
+// as well: what was opened there stays there. It is nil where there is none.
 func (w *Writer) Newest(ctx context.Context, namespace, fingerprint string) (*v1alpha1.RemediationRequest, error) {
-	newest, err := w.newest(ctx, []string{namespace}, []string{fingerprint})
+	newest, err := w.newest(ctx, []string{namespace, w.o.Fallback}, []string{fingerprint})
 	return newest[fingerprint], err
 }
 
@@ -95,7 +97,7 @@ func (w *Writer) newest(ctx context.Context, namespaces, fingerprints []string) 
 			}
 			var list v1alpha1.RemediationRequestList
 			if err := w.list(ctx, &list, resource, namespace, v1alpha1.LabelFingerprint, values...); err != nil {
-				return nil, classify(err, "looking for the incident's object", namespace)
+				return nil, classify(err, "list", "looking for the incident's object", namespace)
 			}
 			for k := range list.Items {
 				rr := &list.Items[k]
@@ -154,12 +156,13 @@ func (w *Writer) create(ctx context.Context, rr *v1alpha1.RemediationRequest) (F
 		case err == nil:
 			crash.Point(crash.ObjectCreated)
 			return Found{Object: made, Created: true}, nil
-		case namespaceMissing(err) && w.o.Fallback != "" && rr.Namespace != w.o.Fallback:
+		case apierrors.IsAlreadyExists(err):
+		case reasonFor(err, "create").elsewhere() && w.o.Fallback != "" && rr.Namespace != w.o.Fallback:
 			rr.Namespace = w.o.Fallback
 			rr.Annotations[v1alpha1.AnnotationOrigin] = origin
 			continue
-		case !apierrors.IsAlreadyExists(err):
-			return Found{}, classify(err, "creating the incident's object", origin)
+		default:
+			return Found{}, classify(err, "create", "creating the incident's object", rr.Namespace)
 		}
 		existing, err := w.Read(ctx, rr.Namespace, rr.Name)
 		if err != nil {
@@ -182,7 +185,7 @@ func (w *Writer) Read(ctx context.Context, namespace, name string) (*v1alpha1.Re
 	case apierrors.IsNotFound(err):
 		return nil, nil
 	case err != nil:
-		return nil, &UnavailableError{Doing: "reading " + name, Err: err}
+		return nil, classify(err, "get", "reading "+name, namespace)
 	}
 	return &rr, nil
 }
@@ -256,7 +259,7 @@ func (w *Writer) EnsureStorm(ctx context.Context, members []Incident, id, uid st
 	}
 	rr := opener.object(StormName(opener.Fingerprint), 1, w.o.Clock.Now())
 	storm.ID = id
-	rr.Spec.Storm = &storm
+	rr.Spec.Storm = fitStorm(storm)
 	found, err = w.create(ctx, rr)
 	return found, own, err
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"sort"
 
 	"github.com/stormproof/stormproof/gateway/alert"
 	"github.com/stormproof/stormproof/gateway/crash"
@@ -20,8 +19,12 @@ type verdictBody struct {
 	Storm       string    `json:"storm,omitempty"`
 	Occurrences int64     `json:"occurrences,omitempty"`
 	Deliveries  int64     `json:"deliveries,omitempty"`
-	Field       string    `json:"field,omitempty"`
-	Detail      string    `json:"detail,omitempty"`
+	// Reason, Retryable and Detail are there where the alert was not taken; Field, too, where it is
+	// the alert's own fault.
+	Reason    string `json:"reason,omitempty"`
+	Retryable *bool  `json:"retryable,omitempty"`
+	Field     string `json:"field,omitempty"`
+	Detail    string `json:"detail,omitempty"`
 	// Group is for the log.
 	Group string `json:"-"`
 }
@@ -69,8 +72,12 @@ func (s *Server) take(source alert.Source) http.HandlerFunc {
 		verdicts, err := s.process.Process(r.Context(), batch.Alerts)
 		if err != nil {
 			s.log.WarnContext(r.Context(), "batch not acknowledged", "source", source.Name(), "alerts", len(batch.Alerts), "error", err)
-			books.close()
-			s.failed(r.Context(), err).write(w)
+			p := s.failed(r.Context(), err, batch.Alerts)
+			p.Alerts = byIndex(append(p.Alerts, alerts...))
+			for _, a := range p.Alerts {
+				books.refuse(a.Reason)
+			}
+			p.write(w)
 			return
 		}
 		alerts = append(alerts, bodies(verdicts)...)
@@ -81,17 +88,14 @@ func (s *Server) take(source alert.Source) http.HandlerFunc {
 
 // answer says what became of every alert.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, books *books, alerts []verdictBody) {
-	sort.SliceStable(alerts, func(i, j int) bool { return alerts[i].Index < alerts[j].Index })
 	counts := map[string]int{}
-	for _, a := range alerts {
+	for _, a := range byIndex(alerts) {
 		counts[a.Verdict]++
-		books.book(a.Verdict)
+		books.book(a.Verdict, a.Reason)
 		s.logVerdict(r, a)
 	}
-	if counts[intake.Invalid] == len(alerts) {
-		p := newProblem(http.StatusUnprocessableEntity, "no-valid-alert", "There is no valid alert in this request", "")
-		p.Alerts = alerts
-		p.write(w)
+	if counts[intake.Invalid]+counts[intake.Refused] == len(alerts) {
+		noneTaken(alerts).write(w)
 		return
 	}
 	status := http.StatusAccepted
@@ -122,7 +126,10 @@ func bodies(verdicts []intake.Verdict) []verdictBody {
 	out := make([]verdictBody, len(verdicts))
 	for i, v := range verdicts {
 		out[i] = verdictBody{Index: v.Index, Verdict: v.Verdict, Fingerprint: v.Fingerprint, Storm: v.Storm,
-			Occurrences: v.Occurrences, Deliveries: v.Deliveries, Detail: v.Detail, Group: v.Group}
+			Occurrences: v.Occurrences, Deliveries: v.Deliveries, Reason: v.Reason, Detail: v.Detail, Group: v.Group}
+		if v.Verdict == intake.Refused {
+			out[i].Retryable = &v.Retryable
+		}
 		if v.Name != "" {
 			out[i].Object = &objectID{Namespace: v.Namespace, Name: v.Name}
 		}
@@ -131,9 +138,9 @@ func bodies(verdicts []intake.Verdict) []verdictBody {
 }
 
 func invalidBodies(list []alert.Invalid) []verdictBody {
-	out := make([]verdictBody, len(list))
+	out, never := make([]verdictBody, len(list)), false
 	for i, v := range list {
-		out[i] = verdictBody{Index: v.Index, Verdict: intake.Invalid, Field: v.Field, Detail: v.Detail}
+		out[i] = verdictBody{Index: v.Index, Verdict: intake.Invalid, Reason: malformedAlert, Retryable: &never, Field: v.Field, Detail: v.Detail}
 	}
 	return out
 }

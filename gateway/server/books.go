@@ -23,16 +23,22 @@ func (m *Metrics) receive(source string, b alert.Batch) *books {
 	return &books{metrics: m, open: b.Len()}
 }
 
-// book gives one alert its verdict.
-func (b *books) book(verdict string) {
+// book gives one alert its verdict, with the reason where it was not taken.
+func (b *books) book(verdict, reason string) {
+	if reason != "" {
+		b.metrics.refused.WithLabelValues(reason).Inc()
+	}
 	b.metrics.alerts.WithLabelValues(verdict).Inc()
 	b.metrics.pending.Dec()
 	b.open--
 }
 
+// refuse books one alert of a batch that is sent back.
+func (b *books) refuse(reason string) { b.book(intake.Refused, reason) }
+
 // close books what has no verdict by now as refused, whatever the reason, a panic included.
 func (b *books) close() {
 	for b.open > 0 {
-		b.book(intake.Refused)
+		b.refuse(unknownReason)
 	}
 }

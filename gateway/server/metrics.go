@@ -23,6 +23,7 @@ type Metrics struct {
 	Registry   *prometheus.Registry
 	received   *prometheus.CounterVec
 	alerts     *prometheus.CounterVec
+	refused    *prometheus.CounterVec
 	pending    prometheus.Gauge
 	truncated  prometheus.Counter
 	requests   *prometheus.CounterVec
@@ -63,7 +64,9 @@ func NewMetrics() *Metrics {
 		received: f.NewCounterVec(prometheus.CounterOpts{Name: "stormproof_alerts_received_total",
 			Help: "Alerts that were read, by source. Each ends in stormproof_alerts_total; until then it is in stormproof_alerts_pending."}, []string{"source"}),
 		alerts: f.NewCounterVec(prometheus.CounterOpts{Name: "stormproof_alerts_total",
-			Help: "Alerts by what became of them; refused: sent back with a 5xx, nothing was promised."}, []string{"verdict"}),
+			Help: "Alerts by what became of them; refused: sent back with a 5xx, or Kubernetes will never take them."}, []string{"verdict"}),
+		refused: f.NewCounterVec(prometheus.CounterOpts{Name: "stormproof_alerts_refused_total",
+			Help: "Alerts that were not taken, by reason: the verdicts invalid and refused."}, []string{"reason"}),
 		pending: f.NewGauge(prometheus.GaugeOpts{Name: "stormproof_alerts_pending",
 			Help: "Alerts that were read and have no verdict yet."}),
 		truncated: f.NewCounter(prometheus.CounterOpts{Name: "stormproof_alerts_truncated_total",
@@ -122,6 +125,9 @@ func NewMetrics() *Metrics {
 	}
 	for _, verdict := range intake.Verdicts() {
 		m.alerts.WithLabelValues(verdict)
+	}
+	for _, reason := range reasons() {
+		m.refused.WithLabelValues(reason)
 	}
 	for _, source := range alert.Sources() {
 		m.received.WithLabelValues(source.Name())

@@ -63,6 +63,17 @@ func TestTheOpenAPIDocumentHasExactlyTheServersRoutes(t *testing.T) {
 	}
 }
 
+func TestTheOpenAPIDocumentHasExactlyTheReasons(t *testing.T) {
+	doc, _ := document(t)
+	var described []string
+	for _, r := range doc.Components.Schemas["Verdict"].Value.Properties["reason"].Value.Enum {
+		described = append(described, r.(string))
+	}
+	if diff := cmp.Diff(reasons(), described); diff != "" {
+		t.Errorf("the gateway (-) and openapi.yaml (+) differ\n%s", diff)
+	}
+}
+
 // verdictsOf is a processor that gives these verdicts, by index.
 func verdictsOf(t *testing.T, err error, kinds ...string) *mocks.Processor {
 	t.Helper()
@@ -87,6 +98,8 @@ func TestEveryAnswerIsAsTheOpenAPIDocumentSays(t *testing.T) {
 		"nothing new":             {"POST", route, webhook, "", verdictsOf(t, nil, intake.Duplicate), 202, false},
 		"a refused neighbour":     {"POST", route, nameless, "", verdictsOf(t, nil, intake.Member), 202, false},
 		"Redis away":              {"POST", route, webhook, "", verdictsOf(t, &intake.RedisError{Err: errors.New("x")}), 503, false},
+		"one for another day":     {"POST", route, nameless, "", verdictsOf(t, &intake.RetryError{Verdicts: []intake.Verdict{{Index: 1, Verdict: intake.Refused, Reason: "quota-exceeded", Retryable: true}}, Err: errors.New("x")}), 503, false},
+		"one refused for good":    {"POST", route, webhook, "", says(t, []intake.Verdict{{Verdict: intake.Refused, Reason: "admission-denied"}}, nil), 422, false},
 		"not JSON":                {"POST", route, "{", "", nil, 400, true},
 		"no alerts":               {"POST", route, `{"alerts":7}`, "", nil, 422, true},
 		"an alert without a time": {"POST", route, `{"alerts":[{"labels":{"alertname":"A"}}]}`, "", nil, 422, true},

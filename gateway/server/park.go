@@ -30,10 +30,10 @@ func (s *Server) keep(ctx context.Context, source alert.Source, batch alert.Batc
 	// Of one batch no more than the park can hold: each body has the batch's common part again.
 	room := int(s.limits.Load().ParkedBytes)
 	for _, a := range alerts {
-		if a.Verdict == intake.Invalid && room > 0 {
+		if (a.Verdict == intake.Invalid || a.Verdict == intake.Refused) && room > 0 {
 			body := batch.Alone(a.Index)
 			room -= len(body)
-			s.parked.Add(park.Alert{At: time.Now().UTC(), Source: source.Name(), Field: a.Field, Detail: a.Detail, Body: body})
+			s.parked.Add(park.Alert{At: time.Now().UTC(), Source: source.Name(), Reason: a.Reason, Field: a.Field, Detail: a.Detail, Body: body})
 		}
 	}
 }

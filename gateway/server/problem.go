@@ -2,7 +2,11 @@ package server
 
 import (
 	"encoding/json"
+	"math"
+	"math/rand/v2"
 	"net/http"
+	"strconv"
+	"time"
 )
 
 // typeBase begins every problem type.
@@ -24,26 +28,39 @@ type problem struct {
 	Scope   string `json:"scope,omitempty"`
 	Source  string `json:"source,omitempty"`
 	RetryAt string `json:"retryAt,omitempty"`
-	// Alerts lists every refused alert by index.
+	// Alerts lists every alert by index, with the reason why it was not taken.
 	Alerts []verdictBody `json:"alerts,omitempty"`
 
-	retryAfter string
+	retryAfter time.Duration
 }
 
 func newProblem(status int, kind, title, detail string) problem {
 	return problem{Type: typeBase + kind, Title: title, Status: status, Detail: detail}
 }
 
-// unavailable asks the sender to try again in a second.
+// unavailable asks the sender to try again, in a second where nobody knows better.
 func unavailable(kind, title, detail string) problem {
 	p := newProblem(http.StatusServiceUnavailable, kind, title, detail)
-	p.retryAfter = "1"
+	p.retryAfter = time.Second
 	return p
 }
 
+const (
+	// longestRetry bounds what is passed on of a server's wish to be left alone.
+	longestRetry = 30 * time.Second
+	// spread is added at random: senders that were refused together do not come back together.
+	spread = 3 * time.Second
+)
+
+// seconds is a Retry-After: never earlier than it was asked for. jitter is in [0,1).
+func seconds(asked time.Duration, jitter float64) string {
+	asked = min(max(asked, time.Second), longestRetry)
+	return strconv.Itoa(int(math.Ceil(asked.Seconds() + jitter*spread.Seconds())))
+}
+
 func (p problem) write(w http.ResponseWriter) {
-	if p.retryAfter != "" {
-		w.Header().Set("Retry-After", p.retryAfter)
+	if p.retryAfter > 0 {
+		w.Header().Set("Retry-After", seconds(p.retryAfter, rand.Float64()))
 	}
 	writeJSON(w, "application/problem+json", p.Status, p)
 }

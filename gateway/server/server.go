@@ -31,7 +31,6 @@ import (
 	"github.com/stormproof/stormproof/gateway/intake"
 	"github.com/stormproof/stormproof/gateway/panics"
 	"github.com/stormproof/stormproof/gateway/park"
-	"github.com/stormproof/stormproof/gateway/remediation"
 )
 
 // Processor decides on a batch of alerts.
@@ -251,21 +250,4 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 		status, state = http.StatusServiceUnavailable, "stopping"
 	}
 	writeJSON(w, "application/json", status, map[string]any{"status": state, "dependencies": dependencies})
-}
-
-// failed turns an error of the intake into an answer.
-func (s *Server) failed(ctx context.Context, err error) problem {
-	var panicked *panics.Error
-	var redis *intake.RedisError
-	var kubernetes *remediation.UnavailableError
-	switch {
-	case errors.As(err, &panicked):
-		return s.mistake(ctx, panicked)
-	case errors.As(err, &redis):
-		return unavailable("redis-unavailable", "Redis cannot be used", "nothing was promised; send it again")
-	case errors.As(err, &kubernetes):
-		return unavailable("kubernetes-unavailable", "Kubernetes cannot be used", kubernetes.Error())
-	default:
-		return unavailable("unavailable", "The alerts could not be made durable", err.Error())
-	}
 }

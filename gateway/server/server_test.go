@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,8 @@ const (
 	route = "/api/v1/alerts/alertmanager"
 	// webhook holds one good alert.
 	webhook = `{"version":"4","alerts":[{"status":"firing","labels":{"alertname":"A"},"startsAt":"2026-01-02T03:04:05Z"}]}`
+	// pair holds two good alerts.
+	pair = `{"alerts":[{"labels":{"alertname":"A"},"startsAt":"2026-01-02T03:04:05Z"},{"labels":{"alertname":"B"},"startsAt":"2026-01-02T03:04:05Z"}]}`
 	// nameless holds one alert without a name, before a good one.
 	nameless = `{"alerts":[{"status":"firing","labels":{"x":"y"},"startsAt":"2026-01-02T03:04:05Z"},` +
 		`{"status":"firing","labels":{"alertname":"A"},"startsAt":"2026-01-02T03:04:05Z"}]}`
@@ -205,11 +208,70 @@ func TestAProblemPointsAtWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestABatchThatKubernetesRefusesWholeIs422(t *testing.T) {
-	p := says(t, []intake.Verdict{{Verdict: intake.Invalid, Detail: "the API server refuses the object"}}, nil)
-	got := wantProblem(t, post(t, newServer(p).Public(), webhook), 422, "no-valid-alert")
-	if len(got.Alerts) != 1 || got.Alerts[0].Detail != "the API server refuses the object" {
-		t.Errorf("got %+v, want the reason", got.Alerts)
+func TestABatchThatKubernetesRefusesWholeIs422WithItsReason(t *testing.T) {
+	for name, tc := range map[string]struct{ first, second, kind string }{
+		"one reason has a type of its own": {"namespace-missing", "namespace-missing", "namespace-missing"},
+		"several have none":                {"namespace-missing", "admission-denied", "no-valid-alert"},
+		"nor has the schema's":             {"invalid", "invalid", "no-valid-alert"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := says(t, []intake.Verdict{{Verdict: intake.Refused, Reason: tc.first, Detail: "why"}, {Index: 1, Verdict: intake.Refused, Reason: tc.second}}, nil)
+			s := newServer(p)
+			got := wantProblem(t, post(t, s.Public(), pair), 422, tc.kind)
+			if len(got.Alerts) != 2 || got.Alerts[0].Detail != "why" || got.Alerts[0].Reason != tc.first || got.Alerts[0].Retryable == nil || *got.Alerts[0].Retryable {
+				t.Errorf("got %+v, want each with its reason, and not to be repeated", got.Alerts)
+			}
+			wantSeries(t, s, `stormproof_alerts_total{verdict="refused"} 2`)
+		})
+	}
+}
+
+func TestABatchThatIsSentBackNamesEveryAlert(t *testing.T) {
+	retry := func(reason remediation.Reason, others ...intake.Verdict) error {
+		return &intake.RetryError{Verdicts: append([]intake.Verdict{{Index: 1, Verdict: intake.Refused, Reason: string(reason), Retryable: true}}, others...),
+			Err: &remediation.UnavailableError{Reason: reason, Doing: "creating", After: 20 * time.Second, Err: errors.New("403")}}
+	}
+	for name, tc := range map[string]struct {
+		err  error
+		kind string
+		want []string
+	}{
+		"a quota":                  {retry(remediation.QuotaExceeded, intake.Verdict{Verdict: intake.Refused, Reason: intake.BatchUnfinished, Retryable: true}), "quota-exceeded", []string{"batch-unfinished true", "quota-exceeded true"}},
+		"a quota beside a timeout": {retry(remediation.QuotaExceeded, intake.Verdict{Verdict: intake.Refused, Reason: "timeout", Retryable: true}), "kubernetes-unavailable", []string{"timeout true", "quota-exceeded true"}},
+		"one that is final beside": {retry(remediation.NamespaceTerminating, intake.Verdict{Verdict: intake.Refused, Reason: "admission-denied"}), "namespace-terminating", []string{"admission-denied false", "namespace-terminating true"}},
+		"a timeout":                {retry(remediation.Timeout, intake.Verdict{Verdict: intake.Refused, Reason: "timeout", Retryable: true}), "kubernetes-unavailable", []string{"timeout true", "timeout true"}},
+		"Redis":                    {&intake.RedisError{Err: errors.New("x")}, "redis-unavailable", []string{"redis-unavailable true", "redis-unavailable true"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(says(t, nil, tc.err))
+			w := post(t, s.Public(), pair)
+			var got []string
+			for i, a := range wantProblem(t, w, 503, tc.kind).Alerts {
+				if a.Index != i || a.Verdict != intake.Refused {
+					t.Errorf("at %d: %+v", i, a)
+				}
+				got = append(got, fmt.Sprintf("%s %t", a.Reason, *a.Retryable))
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Error(diff)
+			}
+			if after, err := strconv.Atoi(w.Header().Get("Retry-After")); err != nil || strings.HasPrefix(tc.kind, "r") != (after < 20) || after > 23 {
+				t.Errorf("Retry-After %q, want what the API server asked for and up to 3 more", w.Header().Get("Retry-After"))
+			}
+			wantSeries(t, s, `stormproof_alerts_total{verdict="refused"} 2`)
+		})
+	}
+}
+
+func TestRetryAfterIsNeverEarlierThanAskedFor(t *testing.T) {
+	for _, tc := range []struct {
+		asked  time.Duration
+		jitter float64
+		want   string
+	}{{0, 0, "1"}, {time.Second, 0.99, "4"}, {1500 * time.Millisecond, 0, "2"}, {10 * time.Second, 0.5, "12"}, {time.Hour, 0, "30"}} {
+		if got := seconds(tc.asked, tc.jitter); got != tc.want {
+			t.Errorf("asked %s, jitter %v: %s, want %s", tc.asked, tc.jitter, got, tc.want)
+		}
 	}
 }
 

@@ -67,7 +67,7 @@ type entry struct {
 
 // acked reports whether the sender was told that this alert is taken care of.
 func (x *entry) acked() bool {
-	return x.request.acked() && x.verdict != nil && x.verdict.Verdict != "invalid"
+	return x.request.acked() && x.verdict != nil && x.verdict.Verdict != "invalid" && x.verdict.Verdict != "refused"
 }
 
 // firing entries open or repeat incidents; resolved ones do neither.

@@ -30,6 +30,9 @@ const (
 	AnnotationJoinedAt = "remediation.stormproof.io/joined-at"
 	// AnnotationOrigin is the namespace that an object in the fallback namespace was meant for.
 	AnnotationOrigin = "remediation.stormproof.io/origin-namespace"
+	// AnnotationTruncated names the parts of the alert that were too large for an object and were cut, with
+	// the bytes that they had. A text that was cut ends in "...".
+	AnnotationTruncated = "remediation.stormproof.io/truncated"
 	// AnnotationFingerprint is the version of the rule that made the fingerprint.
 	AnnotationFingerprint = "remediation.stormproof.io/fingerprint-version"
 )

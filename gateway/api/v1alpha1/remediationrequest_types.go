@@ -67,7 +67,7 @@ type RemediationRequestSpec struct {
 	// Incarnation counts the incidents of one fingerprint, from 1.
 	// +kubebuilder:validation:Minimum=1
 	Incarnation int32 `json:"incarnation"`
-	// AlertName is the label "alertname", whole, however long.
+	// AlertName is the label "alertname", whole up to 16 KiB.
 	// +kubebuilder:validation:MinLength=1
 	AlertName string `json:"alertName"`
 	// Severity as the alert says it; "unknown" where it does not.
@@ -79,10 +79,11 @@ type RemediationRequestSpec struct {
 	// +kubebuilder:validation:MaxLength=63
 	Source string `json:"source"`
 	Target Target `json:"target"`
-	// Labels of the alert that opened the incident.
+	// Labels of the alert that opened the incident, whole up to 256 KiB together; the longest
+	// are cut first, and an annotation of this object says so.
 	// +optional
 	Labels map[string]string `json:"labels,omitempty"`
-	// Annotations of the alert that opened the incident.
+	// Annotations of the alert that opened the incident, whole up to 512 KiB together.
 	// +optional
 	Annotations map[string]string `json:"annotations,omitempty"`
 	// StartsAt is when the alert that opened the incident began to fire.

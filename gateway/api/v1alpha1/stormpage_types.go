@@ -2,8 +2,8 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// PageSize is the greatest number of members in one StormPage. 500 members of 2 KiB stay
-// well below etcd's limit of 1.5 MiB an object.
+// PageSize is the greatest number of members in one StormPage. A page is full before that when
+// its members reach 768 KiB, so that it stays below etcd's limit of 1.5 MiB an object.
 const PageSize = 500
 
 // Member is one distinct alert identity that joined a storm.
@@ -14,7 +14,7 @@ type Member struct {
 	// AlertName is the label "alertname".
 	AlertName string `json:"alertName"`
 	Target    Target `json:"target"`
-	// Labels of the alert that joined.
+	// Labels of the alert that joined, whole up to 64 KiB together; a text that was cut ends in "...".
 	// +optional
 	Labels map[string]string `json:"labels,omitempty"`
 	// StartsAt of the firing that joined.
@@ -22,7 +22,7 @@ type Member struct {
 }
 
 // StormPageSpec is a numbered part of a storm's members. A page is append-only, and
-// immutable once it holds PageSize members.
+// immutable once it is full.
 type StormPageSpec struct {
 	// Storm is the name of the RemediationRequest that owns this page.
 	Storm string `json:"storm"`
