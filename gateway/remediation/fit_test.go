@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
+	"github.com/stormproof/stormproof/gateway/clock"
 )
 
 // mostObject is less than etcd's limit, with room for what the API server adds.
@@ -100,7 +101,7 @@ func TestAPageIsFullByBytesToo(t *testing.T) {
 	c := newFake(t, interceptor.Funcs{})
 	storm := Found{Object: existing("storm-x", func(r *v1alpha1.RemediationRequest) { r.UID = "storm" })}
 	// Two processes take turns; each believes that its own picture of the pages is the newest.
-	one, two := NewPages(c, Caller{Timeout: time.Second}, time.Minute), NewPages(c, Caller{Timeout: time.Second}, time.Minute)
+	one, two := NewPages(c, Caller{Timeout: time.Second}, time.Minute, clock.Real{}), NewPages(c, Caller{Timeout: time.Second}, time.Minute, clock.Real{})
 	for n := range 60 {
 		pages := one
 		if n%2 == 1 {
