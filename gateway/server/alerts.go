@@ -107,19 +107,22 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, books *books, al
 }
 
 // logVerdict writes one line for an alert: at info where it made an object, of which a storm
-// makes a few however large it is, and at debug otherwise. It names the alert by what the
+// makes a few however large it is, at warn where Kubernetes will never take it, and at debug otherwise. It names the alert by what the
 // gateway made of it; what the sender wrote might be secret, or long.
 func (s *Server) logVerdict(r *http.Request, a verdictBody) {
 	level := slog.LevelDebug
-	if a.Verdict == intake.Created {
+	switch a.Verdict {
+	case intake.Created:
 		level = slog.LevelInfo
+	case intake.Refused:
+		level = slog.LevelWarn
 	}
 	object := ""
 	if a.Object != nil {
 		object = a.Object.Namespace + "/" + a.Object.Name
 	}
 	s.log.Log(r.Context(), level, "verdict", "index", a.Index, "verdict", a.Verdict, "fingerprint", a.Fingerprint,
-		"group", a.Group, "object", object, "storm", a.Storm)
+		"group", a.Group, "object", object, "storm", a.Storm, "reason", a.Reason)
 }
 
 func bodies(verdicts []intake.Verdict) []verdictBody {

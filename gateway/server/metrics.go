@@ -126,7 +126,7 @@ func NewMetrics() *Metrics {
 	for _, verdict := range intake.Verdicts() {
 		m.alerts.WithLabelValues(verdict)
 	}
-	for _, reason := range reasons() {
+	for _, reason := range refusalReasons() {
 		m.refused.WithLabelValues(reason)
 	}
 	for _, source := range alert.Sources() {

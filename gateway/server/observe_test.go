@@ -58,9 +58,9 @@ func TestEveryVerdictIsALineAndOnlyNewObjectsAreLoud(t *testing.T) {
 	made := intake.Verdict{Index: 1, Verdict: intake.Created, Fingerprint: "f", Group: "g", Namespace: "n", Name: "rr"}
 	line := func(level, verdict string) map[string]any {
 		return map[string]any{"level": level, "msg": "verdict", "index": 1.0, "verdict": verdict, "fingerprint": "f", "group": "g",
-			"object": "n/rr", "storm": ""}
+			"object": "n/rr", "storm": "", "reason": ""}
 	}
-	nothing := map[string]any{"level": "DEBUG", "msg": "verdict", "index": 0.0, "verdict": "invalid", "fingerprint": "", "group": "", "object": "", "storm": ""}
+	nothing := map[string]any{"level": "DEBUG", "msg": "verdict", "index": 0.0, "verdict": "invalid", "fingerprint": "", "group": "", "object": "", "storm": "", "reason": "malformed"}
 	if diff := cmp.Diff([]map[string]any{nothing, line("INFO", "created")}, logged(t, slog.LevelDebug, made)); diff != "" {
 		t.Error(diff)
 	}

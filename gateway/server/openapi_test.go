@@ -69,7 +69,7 @@ func TestTheOpenAPIDocumentHasExactlyTheReasons(t *testing.T) {
 	for _, r := range doc.Components.Schemas["Verdict"].Value.Properties["reason"].Value.Enum {
 		described = append(described, r.(string))
 	}
-	if diff := cmp.Diff(reasons(), described); diff != "" {
+	if diff := cmp.Diff(refusalReasons(), described); diff != "" {
 		t.Errorf("the gateway (-) and openapi.yaml (+) differ\n%s", diff)
 	}
 }

@@ -52,15 +52,15 @@ const (
 	spread = 3 * time.Second
 )
 
-// seconds is a Retry-After: never earlier than it was asked for. jitter is in [0,1).
-func seconds(asked time.Duration, jitter float64) string {
+// retryAfter is a Retry-After: never earlier than it was asked for. jitter is in [0,1).
+func retryAfter(asked time.Duration, jitter float64) string {
 	asked = min(max(asked, time.Second), longestRetry)
 	return strconv.Itoa(int(math.Ceil(asked.Seconds() + jitter*spread.Seconds())))
 }
 
 func (p problem) write(w http.ResponseWriter) {
 	if p.retryAfter > 0 {
-		w.Header().Set("Retry-After", seconds(p.retryAfter, rand.Float64()))
+		w.Header().Set("Retry-After", retryAfter(p.retryAfter, rand.Float64()))
 	}
 	writeJSON(w, "application/problem+json", p.Status, p)
 }

@@ -18,8 +18,8 @@ const (
 	unknownReason  = "unknown"
 )
 
-// reasons are all that an alert may be refused for.
-func reasons() []string {
+// refusalReasons are all that an alert may be refused for.
+func refusalReasons() []string {
 	out := []string{malformedAlert, unknownReason, intake.RedisUnavailable, intake.BatchUnfinished}
 	for _, r := range remediation.Reasons() {
 		out = append(out, string(r))

@@ -269,7 +269,7 @@ func TestRetryAfterIsNeverEarlierThanAskedFor(t *testing.T) {
 		jitter float64
 		want   string
 	}{{0, 0, "1"}, {time.Second, 0.99, "4"}, {1500 * time.Millisecond, 0, "2"}, {10 * time.Second, 0.5, "12"}, {time.Hour, 0, "30"}} {
-		if got := seconds(tc.asked, tc.jitter); got != tc.want {
+		if got := retryAfter(tc.asked, tc.jitter); got != tc.want {
 			t.Errorf("asked %s, jitter %v: %s, want %s", tc.asked, tc.jitter, got, tc.want)
 		}
 	}
