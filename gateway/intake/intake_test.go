@@ -150,7 +150,6 @@ func TestABatchWithAnAlertThatCanBeRepeatedIsSentBackWithAReasonForEach(t *testi
 		}
 		return remediation.Found{Object: object("rr"), Created: true}, nil
 	}).Times(3)
-	p.counters.EXPECT().Known("uid-rr").Return(remediation.Tally{}).Once()
 	got, err := p.Process(context.Background(), alerts("full", "denied", "well"))
 	var again *intake.RetryError
 	if got != nil || !errors.As(err, &again) || !errors.Is(err, full) {

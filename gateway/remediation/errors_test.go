@@ -136,11 +136,11 @@ func TestAFallbackNamespaceTakesWhatItsOwnCannot(t *testing.T) {
 
 func TestAStormInTheFallbackNamespaceIsFoundThere(t *testing.T) {
 	kube := refusing(t, terminating)
-	first, err := newWriter(kube, Options{Fallback: "lost"}).EnsureStorm(t.Context(), incident(), "s", v1alpha1.Storm{GroupKey: "k"})
+	first, _, err := newWriter(kube, Options{Fallback: "lost"}).EnsureStorm(t.Context(), []Incident{incident()}, "s", "", v1alpha1.Storm{GroupKey: "k"})
 	if err != nil || !first.Created || first.Object.Namespace != "lost" || first.Object.Annotations[v1alpha1.AnnotationOrigin] != "shop" {
 		t.Fatalf("got %+v, %v", first, err)
 	}
-	again, err := newWriter(newFake(t, interceptor.Funcs{}, first.Object), Options{Fallback: "lost"}).EnsureStorm(t.Context(), incident(), "s", v1alpha1.Storm{GroupKey: "k"})
+	again, _, err := newWriter(newFake(t, interceptor.Funcs{}, first.Object), Options{Fallback: "lost"}).EnsureStorm(t.Context(), []Incident{incident()}, "s", "", v1alpha1.Storm{GroupKey: "k"})
 	if err != nil || again.Created || again.Object.Namespace != "lost" {
 		t.Errorf("the storm was opened twice: %+v, %v", again, err)
 	}
