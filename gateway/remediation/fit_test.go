@@ -108,7 +108,9 @@ func TestAPageIsFullByBytesToo(t *testing.T) {
 			pages = two
 		}
 		i := large(n/2, []int{100 << 10, 30 << 10, 10}[n%3]) // everyone comes twice
-		if _, err := pages.Join(t.Context(), "s", func(context.Context, []Incident) (Found, map[string]*v1alpha1.RemediationRequest, error) { return storm, nil, nil }, []Incident{i}); err != nil {
+		if _, err := pages.Join(t.Context(), "s", func(context.Context, []Incident) (Found, map[string]*v1alpha1.RemediationRequest, error) {
+			return storm, nil, nil
+		}, []Incident{i}); err != nil {
 			t.Fatal(err)
 		}
 	}

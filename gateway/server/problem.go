@@ -3,7 +3,6 @@ package server
 import (
 	"encoding/json"
 	"math"
-	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"time"
@@ -31,7 +30,7 @@ type problem struct {
 	// Alerts lists every alert by index, with the reason why it was not taken.
 	Alerts []verdictBody `json:"alerts,omitempty"`
 
-	retryAfter time.Duration
+	retryAfter string
 }
 
 func newProblem(status int, kind, title, detail string) problem {
@@ -41,7 +40,7 @@ func newProblem(status int, kind, title, detail string) problem {
 // unavailable asks the sender to try again, in a second where nobody knows better.
 func unavailable(kind, title, detail string) problem {
 	p := newProblem(http.StatusServiceUnavailable, kind, title, detail)
-	p.retryAfter = time.Second
+	p.retryAfter = "1"
 	return p
 }
 
@@ -59,8 +58,8 @@ func retryAfter(asked time.Duration, jitter float64) string {
 }
 
 func (p problem) write(w http.ResponseWriter) {
-	if p.retryAfter > 0 {
-		w.Header().Set("Retry-After", retryAfter(p.retryAfter, rand.Float64()))
+	if p.retryAfter != "" {
+		w.Header().Set("Retry-After", p.retryAfter)
 	}
 	writeJSON(w, "application/problem+json", p.Status, p)
 }

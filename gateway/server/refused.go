@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 
@@ -49,6 +50,7 @@ func (s *Server) failed(ctx context.Context, err error, batch []alert.Alert) pro
 		p = s.mistake(ctx, panicked)
 	case errors.As(err, &redis):
 		p, reason = unavailable("redis-unavailable", "Redis cannot be used", "nothing was promised; send it again"), intake.RedisUnavailable
+		p.retryAfter = retryAfter(0, rand.Float64())
 	case errors.As(err, &again):
 		p = later(again.Err, again.Verdicts)
 		p.Alerts = bodies(again.Verdicts)
@@ -80,7 +82,7 @@ func later(err error, verdicts []intake.Verdict) problem {
 	p := unavailable(kind, title, err.Error())
 	var kubernetes *remediation.UnavailableError
 	if errors.As(err, &kubernetes) {
-		p.retryAfter = max(p.retryAfter, kubernetes.After)
+		p.retryAfter = retryAfter(kubernetes.After, rand.Float64())
 	}
 	return p
 }
