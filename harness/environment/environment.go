@@ -260,14 +260,15 @@ func (d Description) RESTConfig() (*rest.Config, error) {
 
 // StartRedis starts a server for one scenario alone: a real one, always. Where only the
 // embedded server can be had, it fails with the command that installs a real one.
-func (d Description) StartRedis(ctx context.Context, dir, password string) (*redis.Server, error) {
+// args are further ones of redis-server.
+func (d Description) StartRedis(ctx context.Context, dir, password string, args ...string) (*redis.Server, error) {
 	if d.Redis.Kind == redis.Container {
-		return redis.Start(context.WithoutCancel(ctx), redis.Options{Kind: redis.Container, Image: d.Redis.Image, DockerHost: d.Redis.DockerHost, Dir: dir, Password: password})
+		return redis.Start(context.WithoutCancel(ctx), redis.Options{Kind: redis.Container, Image: d.Redis.Image, DockerHost: d.Redis.DockerHost, Dir: dir, Password: password, Args: args})
 	}
 	if err := d.Redis.real(); err != nil {
 		return nil, err
 	}
-	return redis.Start(context.WithoutCancel(ctx), redis.Options{Kind: redis.Process, Binary: &d.Redis.Binary, Dir: dir, Password: password})
+	return redis.Start(context.WithoutCancel(ctx), redis.Options{Kind: redis.Process, Binary: &d.Redis.Binary, Dir: dir, Password: password, Args: args})
 }
 
 // StartTopology starts a topology for one scenario alone; Binary and Kind of the options are

@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -28,6 +30,8 @@ type Node struct {
 	Addr string `json:"addr"`
 	// Up says that it answers.
 	Up bool `json:"up"`
+	// Errors counts its error answers since it was started, by first word: "MOVED".
+	Errors map[string]int64 `json:"errors,omitempty"`
 }
 
 // node is one server of a topology.
@@ -61,16 +65,36 @@ func (n *node) addr() string { return n.child.peer.addr }
 // look asks the server for its role.
 func (n *node) look(ctx context.Context) Node {
 	up := !n.down()
+	var said map[string]int64
 	if up {
 		if role, err := n.ask(ctx); err == nil {
 			n.remember(role)
+			said = n.errors(ctx)
 		} else {
 			up = false
 		}
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return Node{Role: n.role, Addr: n.addr(), Up: up}
+	return Node{Role: n.role, Addr: n.addr(), Up: up, Errors: said}
+}
+
+// errors are the server's own counts, nil where it does not tell any.
+func (n *node) errors(ctx context.Context) (counts map[string]int64) {
+	if n.client == nil {
+		return nil
+	}
+	info, _ := n.client.Info(ctx, "errorstats").Result() // a receipt that is missing counts as none
+	for line := range strings.Lines(info) {
+		word, count, found := strings.Cut(strings.TrimSpace(line), ":count=")
+		if word, is := strings.CutPrefix(word, "errorstat_"); found && is {
+			if counts == nil {
+				counts = map[string]int64{}
+			}
+			counts[word], _ = strconv.ParseInt(count, 10, 64)
+		}
+	}
+	return counts
 }
 
 func (n *node) ask(ctx context.Context) (string, error) {

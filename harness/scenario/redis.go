@@ -29,10 +29,13 @@ func (l *linter) redisNeeds() {
 	for _, f := range []struct {
 		field string
 		set   bool
-	}{{"topology", n.Topology != ""}, {"tls", n.TLS}, {"password", n.Password}} {
+	}{{"topology", n.Topology != ""}, {"tls", n.TLS}, {"password", n.Password}, {"aof", n.AOF}} {
 		if f.set && n.Redis != "own" {
 			l.add("needs."+f.field, "the run's shared Redis is as the command line says", "add redis: own to needs")
 		}
+	}
+	if n.AOF && (n.Topology != "" || n.TLS || n.Password) {
+		l.add("needs.aof", "one server of the scenario's own can have it, without topology, tls and password", "leave one of them out")
 	}
 	if n.RedisDown && !n.proxied() {
 		l.add("needs.redisDown", "no proxy stands before these servers that could refuse connections", "use a redis step with server: stop")
@@ -55,6 +58,8 @@ func (l *linter) redis(at string, c *RedisCommand) {
 		l.add(at+".node", "the topology "+n.Topology+" has no sentinels", "write master or replica, or needs: {redis: own, topology: sentinel}")
 	case c.Failover && n.sharded() == "":
 		l.add(at+".failover", "one server has nothing to fail over to", "write needs: {redis: own, topology: sentinel}")
+	case c.Halfway != 0 && c.MoveSlotOf == "":
+		l.add(at+".halfway", "no slot is moved", "add moveSlotOf")
 	case c.MoveSlotOf != "" && n.Topology != "cluster":
 		l.add(at+".moveSlotOf", "only a cluster has slots", "write needs: {redis: own, topology: cluster}")
 	}

@@ -102,6 +102,7 @@ type Needs struct {
 	Topology    string   `yaml:"topology,omitempty" json:"topology,omitempty" jsonschema:"enum=standalone,enum=sentinel,enum=cluster" jsonschema_description:"Servers of the scenario's own Redis: one; a master with two replicas and three sentinels; or a cluster of three masters, each with a replica. Needs redis: own. Default standalone."`
 	TLS         bool     `yaml:"tls,omitempty" json:"tls,omitempty" jsonschema_description:"The scenario's own Redis speaks TLS only, under an authority made for it. Needs redis: own."`
 	Password    bool     `yaml:"password,omitempty" json:"password,omitempty" jsonschema_description:"The scenario's own Redis demands a password. Needs redis: own."`
+	AOF         bool     `yaml:"aof,omitempty" json:"aof,omitempty" jsonschema_description:"The scenario's own Redis writes each change to an append-only file before it answers, so that a server that was killed starts with all that it had acknowledged. Needs redis: own, one server."`
 	Controllers bool     `yaml:"controllers,omitempty" json:"controllers,omitempty" jsonschema_description:"The cluster's own controllers must run: deleted namespaces go, owned objects are collected, quotas count and refuse. In envtest, kube-controller-manager is started for the whole run."`
 	Namespaces  int      `yaml:"namespaces,omitempty" json:"namespaces,omitempty" jsonschema:"minimum=1,maximum=5" jsonschema_description:"How many namespaces: {{ns}}, {{ns2}}, ... Default 1."`
 	Replicas    int      `yaml:"replicas,omitempty" json:"replicas,omitempty" jsonschema:"minimum=1,maximum=3" jsonschema_description:"How many gateways share Redis and Kubernetes; requests go to them in turn. Default 1."`
@@ -112,6 +113,8 @@ type Needs struct {
 	HTTPS bool `yaml:"https,omitempty" json:"https,omitempty" jsonschema_description:"Senders speak TLS. Certificates are made for it: {{file.tls-cert}} and {{file.tls-key}} for the gateway's listen.tls, {{file.clients-ca}} is the authority of client certificates."`
 	// System chooses the adapter; see package system.
 	System string `yaml:"system,omitempty" json:"system,omitempty" jsonschema:"enum=process,enum=binary,enum=cluster" jsonschema_description:"How the gateway must run: process, inside the harness; binary, as a program of its own, which crash needs; or cluster, as Pods, which needs a Kind cluster. Kill needs one of the last two. Default: as the command line says."`
+	// Unready starts the gateway and does not wait for it.
+	Unready bool `yaml:"unready,omitempty" json:"unready,omitempty" jsonschema_description:"Do not wait until a gateway that was started is ready: the scenario wants to see that it is not."`
 	// RedisDown starts the gateway while its Redis refuses connections.
 	RedisDown bool `yaml:"redisDown,omitempty" json:"redisDown,omitempty" jsonschema_description:"Start the gateway while Redis refuses connections, until the step 'heal: redis-down'."`
 }
@@ -271,11 +274,12 @@ type Phase struct {
 type RedisCommand struct {
 	Command []string `yaml:"command,omitempty" json:"command,omitempty" jsonschema:"minItems=1" jsonschema_description:"For example [SCRIPT, FLUSH]. Needs an own server when it touches the whole server."`
 	// Corrupt turns every key of the scenario whose name ends in this into a plain string.
-	Corrupt    string `yaml:"corrupt,omitempty" json:"corrupt,omitempty" jsonschema_description:"Replace each key of the scenario by a value of a wrong type."`
-	Server     string `yaml:"server,omitempty" json:"server,omitempty" jsonschema:"enum=stop,enum=start,enum=start-empty" jsonschema_description:"Kill the scenario's own server, or start it again: with what it had saved, or empty."`
-	Node       string `yaml:"node,omitempty" json:"node,omitempty" jsonschema:"enum=master,enum=replica,enum=sentinel" jsonschema_description:"Which server of a topology: stop kills the first one that has this role; start starts all that are down and had it. Default: master for stop, every one for start."`
-	Failover   bool   `yaml:"failover,omitempty" json:"failover,omitempty" jsonschema_description:"An orderly failover; the step ends when all nodes agree on the new master. To fail over by a crash, stop the master. Needs the topology sentinel or cluster."`
-	MoveSlotOf string `yaml:"moveSlotOf,omitempty" json:"moveSlotOf,omitempty" jsonschema_description:"Move the slot of this key, named as in keys, to another master: clients meet ASK meanwhile and MOVED afterwards. Needs the topology cluster."`
+	Corrupt    string   `yaml:"corrupt,omitempty" json:"corrupt,omitempty" jsonschema_description:"Replace each key of the scenario by a value of a wrong type."`
+	Server     string   `yaml:"server,omitempty" json:"server,omitempty" jsonschema:"enum=stop,enum=start,enum=start-empty" jsonschema_description:"Kill the scenario's own server, or start it again: with what it had saved, or empty."`
+	Node       string   `yaml:"node,omitempty" json:"node,omitempty" jsonschema:"enum=master,enum=replica,enum=sentinel" jsonschema_description:"Which server of a topology: stop kills the first one that has this role; start starts all that are down and had it. Default: master for stop, every one for start."`
+	Failover   bool     `yaml:"failover,omitempty" json:"failover,omitempty" jsonschema_description:"An orderly failover; the step ends when all nodes agree on the new master. To fail over by a crash, stop the master. Needs the topology sentinel or cluster."`
+	MoveSlotOf string   `yaml:"moveSlotOf,omitempty" json:"moveSlotOf,omitempty" jsonschema_description:"Move the slot of this key, named as in keys, to another master: clients meet ASK or TRYAGAIN meanwhile and MOVED afterwards. An asterisk at its end stands for the rest of the first such key. Needs the topology cluster."`
+	Halfway    Duration `yaml:"halfway,omitempty" json:"halfway,omitempty" jsonschema_description:"How long the slot is under way, before its keys go."`
 }
 
 // Restart stops gateways in an orderly way and starts new ones; what is dead already is

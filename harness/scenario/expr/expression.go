@@ -20,7 +20,7 @@ var Variables = map[string]string{
 	"pages":      "list of StormPages",
 	"members":    "list of all members of all pages",
 	"keys":       "list of {name, type, ttlMs} of the scenario's Redis keys",
-	"redisNodes": "list of {role, addr, up}: the servers of the scenario's own topology, with their roles as they say themselves",
+	"redisNodes": "list of {role, addr, up, errors}: the servers of the scenario's own topology, with their roles as they say themselves, and how many errors each answered so far by first word, such as MOVED",
 	"metrics":    "map from series, or name summed over its series, to value; over all replicas",
 	"received":   "map from sink to its requests: {method, path, headers, body, atMs, status}",
 	"objects":    "list of the objects that the system writes, of the kinds in system.objects",

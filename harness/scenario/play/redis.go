@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -51,7 +53,11 @@ func (w *world) startRedis(ctx context.Context) (err error) {
 	}
 	dir := filepath.Join(w.dir, "redis")
 	if (n.Topology == "" || n.Topology == hredis.Standalone) && !n.TLS && !n.Password {
-		if w.ownRedis, err = w.host.Environment.StartRedis(ctx, dir, w.secrets[redisPassword].value); err == nil {
+		var args []string
+		if n.AOF {
+			args = []string{"--appendonly", "yes"}
+		}
+		if w.ownRedis, err = w.host.Environment.StartRedis(ctx, dir, w.secrets[redisPassword].value, args...); err == nil {
 			w.access = hredis.Access{Topology: hredis.Standalone, Addrs: []string{w.ownRedis.Addr}, Password: w.ownRedis.Password}
 		}
 		return err
@@ -102,7 +108,7 @@ func (w *world) redisNodes(ctx context.Context) []any {
 		return out
 	}
 	for _, n := range w.topology.Nodes(ctx) {
-		out = append(out, map[string]any{"role": n.Role, "addr": n.Addr, "up": n.Up})
+		out = append(out, map[string]any{"role": n.Role, "addr": n.Addr, "up": n.Up, "errors": n.Errors})
 	}
 	return out
 }
@@ -188,8 +194,7 @@ func (w *world) redisCommand(ctx context.Context, c *scenario.RedisCommand) erro
 		if w.topology == nil {
 			return errors.New("moving a slot needs `needs: {redis: own, topology: cluster}`")
 		}
-		_, err := w.topology.MoveSlot(ctx, w.prefix+w.expand(c.MoveSlotOf, 0), nil)
-		return err
+		return w.moveSlot(ctx, c)
 	case c.Corrupt != "":
 		return w.corrupt(ctx, c.Corrupt)
 	}
@@ -201,6 +206,32 @@ func (w *world) redisCommand(ctx context.Context, c *scenario.RedisCommand) erro
 		return fmt.Errorf("running redis command %s: %w", strings.Join(c.Command, " "), err)
 	}
 	return nil
+}
+
+// moveSlot moves the slot of a key, or of the first one that begins so.
+func (w *world) moveSlot(ctx context.Context, c *scenario.RedisCommand) error {
+	key, first := strings.CutSuffix(w.prefix+w.expand(c.MoveSlotOf, 0), "*")
+	if first {
+		names, err := w.scan(ctx, w.prefix+"*")
+		if err != nil {
+			return err
+		}
+		slices.Sort(names)
+		i := slices.IndexFunc(names, func(name string) bool { return strings.HasPrefix(name, key) })
+		if i < 0 {
+			return fmt.Errorf("no key begins with %s, so there is no slot to move", c.MoveSlotOf)
+		}
+		key = names[i]
+	}
+	_, err := w.topology.MoveSlot(ctx, key, func(ctx context.Context) error {
+		select {
+		case <-time.After(time.Duration(c.Halfway)):
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+	return err
 }
 
 func (w *world) corrupt(ctx context.Context, value string) error {

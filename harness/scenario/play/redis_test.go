@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path/filepath"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 
@@ -75,7 +76,7 @@ func TestRedisStepsReachTheNodesOfATopology(t *testing.T) {
 		"sentinel": {scenario.Needs{Topology: hredis.Sentinel}, "redisNodes.filter(n, n.role == 'replica' && n.up).size() == 2",
 			scenario.RedisCommand{Failover: true}},
 		"cluster": {scenario.Needs{Topology: hredis.Cluster, TLS: true, Password: true}, "redisNodes.filter(n, n.role == 'master' && n.up).size() == 3",
-			scenario.RedisCommand{MoveSlotOf: "{{ns}}-k"}},
+			scenario.RedisCommand{MoveSlotOf: "{{ns}}-*", Halfway: scenario.Duration(time.Millisecond)}},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -91,6 +92,11 @@ func TestRedisStepsReachTheNodesOfATopology(t *testing.T) {
 			g.Expect(w.redis.Set(ctx, w.prefix+"ns-k", "v", 0).Err()).To(Succeed())
 			before := w.redisNodes(ctx)
 			g.Expect(w.redisCommand(ctx, &tc.step)).To(Succeed())
+			if tc.step.MoveSlotOf != "" {
+				g.Expect(w.redis.Get(ctx, w.prefix+"ns-k").Val()).To(Equal("v"))
+				g.Expect(sees(t, w, "redisNodes.exists(n, 'MOVED' in n.errors)")).To(BeTrue(), "the client was sent on")
+				g.Expect(w.redisCommand(ctx, &scenario.RedisCommand{MoveSlotOf: "none-*"})).To(MatchError(ContainSubstring("no key begins with none-*")))
+			}
 			if tc.step.Failover {
 				g.Expect(w.redisNodes(ctx)).NotTo(Equal(before), "another node is the master now")
 			}

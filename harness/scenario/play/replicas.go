@@ -162,7 +162,7 @@ func (w *world) start(ctx context.Context, r *replica) error {
 		return fmt.Errorf("starting %s %d: %w", w.name(), r.spec.Replica, err)
 	}
 	r.set(instance)
-	if !w.scenario.Needs.RedisDown {
+	if n := w.scenario.Needs; !n.RedisDown && !n.Unready {
 		if err := w.waitReady(ctx, instance); err != nil {
 			return err
 		}
