@@ -5,7 +5,8 @@
 // `-tags crashpoints`, Point looks into the folder that the variable STORMPROOF_CRASH_DIR
 // names: a file with the point's name means "die here". The point renames the file to
 // name.hit, which is the receipt, and kills its own process with SIGKILL: no deferred
-// function runs, no buffer is flushed, no connection is closed politely.
+// function runs, no buffer is flushed, no connection is closed politely. A file with the
+// point's name and ".panic" means "panic here".
 //
 // The convention is files and an environment variable, so a service in any language can
 // offer crash points to the harness in ten lines.

@@ -15,21 +15,28 @@ const Process = "process"
 // Crash is the kind of a crash at a named step of the program.
 const Crash = "crash"
 
+// Panics is the kind of a panic there: the program goes on, and answers.
+const Panics = "panic"
+
 // crash is an armed crash point.
 type crash struct {
-	id, armed, hit string
-	removed        bool
-	applied        int64
+	id, kind, armed, hit string
+	removed              bool
+	applied              int64
 }
 
 // ArmCrash arms a crash point of a program: it puts a file with the point's name into the
 // program's crash folder. The program that reaches the point renames it to name.hit, which
-// is the receipt, and kills itself.
+// is the receipt, and kills itself. At NAME.panic it panics instead.
 func ArmCrash(dir, id, point string) (Handle, error) {
 	if point == "" || filepath.Base(point) != point {
 		return nil, &SpecError{"at", fmt.Sprintf("%q is no name of a crash point", point), "write a name such as page-written"}
 	}
-	c := &crash{id: id, armed: filepath.Join(dir, point), hit: filepath.Join(dir, point+".hit")}
+	kind := Crash
+	if filepath.Ext(point) == "."+Panics {
+		kind = Panics
+	}
+	c := &crash{id: id, kind: kind, armed: filepath.Join(dir, point), hit: filepath.Join(dir, point+".hit")}
 	if err := os.Remove(c.hit); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("removing an old receipt: %w", err)
 	}
@@ -44,7 +51,7 @@ func (c *crash) Receipt() Receipt {
 	if !c.removed && exists(c.hit) {
 		c.applied = 1
 	}
-	return Receipt{ID: c.id, Target: Process, Kind: Crash, Planned: 1, Matched: c.applied, Applied: c.applied}
+	return Receipt{ID: c.id, Target: Process, Kind: c.kind, Planned: 1, Matched: c.applied, Applied: c.applied}
 }
 
 // Remove implements Handle.

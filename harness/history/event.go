@@ -124,6 +124,9 @@ type Request struct {
 	Alerts []Alert `json:"alerts,omitempty"`
 	// Opaque marks a body that the harness cannot read as alerts (malformed on purpose).
 	Opaque bool `json:"opaque,omitempty"`
+	// Leaves marks a request whose sender breaks it off on purpose, or never sends all of it:
+	// then no answer is none that is missing.
+	Leaves bool `json:"leaves,omitempty"`
 	// RetryOf names the earlier request with the same body that this one repeats because
 	// it was not acknowledged.
 	RetryOf string `json:"retryOf,omitempty"`

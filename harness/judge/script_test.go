@@ -14,7 +14,7 @@ import (
 //	begin key=value...            changes the begin event: hold=off schema= frees=0s promises=P6,P7 secret=NAME
 //	again                         a second begin event
 //	open ID ALERT OBJECT [...]    a request, its new object, and the answer 201
-//	send ID [retry-of=ID] [opaque] ALERT...   x, x@1m (starts a minute later), x/resolved, x/malformed, B.x, x+high
+//	send ID [retry-of=ID] [opaque] [leaves] ALERT...   x, x@1m (starts a minute later), x/resolved, x/malformed, B.x, x+high
 //	STATUS ID [took= type= problem= retry-after=] VERDICT...   VERDICT:OBJECT[!FINGERPRINT][#OCC/DEL]; - for none
 //	lost ID                       no answer came
 //	object CHANGE NAME of ALERT [n= phase= occ= del= members= ns= uid= print= storm unmanaged]
@@ -211,8 +211,8 @@ func (s *script) send(id string, words []string) {
 			r.RetryOf = of
 			continue
 		}
-		if w == "opaque" {
-			r.Opaque = true
+		if w == "opaque" || w == "leaves" {
+			r.Opaque, r.Leaves = r.Opaque || w == "opaque", r.Leaves || w == "leaves"
 			continue
 		}
 		a := history.Alert{Index: len(r.Alerts), StartsAt: t0}

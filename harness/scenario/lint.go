@@ -36,6 +36,7 @@ var rules = []Rule{
 	{"replica", "A replica that is named exists, and one that is killed is a program.", (*linter).replicas},
 	{"credentials", "What a send shows is known by then, certificates have `needs: {https: true}`, and a file that is written anew was there.", (*linter).credentials},
 	{"possible", "The system can do what a step demands of it.", (*linter).possible},
+	{"send", "A way of sending goes with what is demanded of it.", (*linter).sends},
 	{"load", "A load's profile and arrival make sense.", (*linter).loads},
 	{"expression", "Expressions compile and yield true or false.", (*linter).expressions},
 	{"variables", "`it` is known in `where`, and only there; sinks, objects and Redis nodes are known where the scenario has them.", (*linter).variables},

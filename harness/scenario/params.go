@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"encoding/hex"
 	"fmt"
 	"regexp"
 	"slices"
@@ -19,6 +20,32 @@ var paramName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*$`)
 
 var numberedNamespace = regexp.MustCompile(`^ns[1-9][0-9]*$`)
 
+// generatedName is a placeholder for a text that nobody wants to write: see Generate.
+var generatedName = regexp.MustCompile(`^(?:(long|deep|labels)\.([1-9][0-9]{0,7})|byte\.([0-9a-f]{2}))$`)
+
+// Generate is the text of a placeholder such as long.5000; false where it has none of its own.
+func Generate(name string) (string, bool) {
+	m := generatedName.FindStringSubmatch(name)
+	if m == nil {
+		return "", false
+	}
+	n, _ := strconv.Atoi(m[2])
+	switch m[1] {
+	case "long":
+		return strings.Repeat("x", n), true
+	case "deep":
+		return strings.Repeat("[", n) + strings.Repeat("]", n), true
+	case "labels":
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, `"l%d":"x",`, i+1)
+		}
+		return strings.TrimSuffix(b.String(), ","), true
+	}
+	b, _ := hex.DecodeString(m[3])
+	return string(b), true
+}
+
 // runtimeNames are the placeholders that the run fills in, not the loader.
 func runtimeNames() []string {
 	return append(sortedKeys(system.Placeholders), "i", "ns2", "offset")
@@ -26,7 +53,7 @@ func runtimeNames() []string {
 
 // isRuntime reports whether a placeholder is left for the run.
 func isRuntime(name string) bool {
-	return numberedNamespace.MatchString(name) || strings.HasPrefix(name, "sink.") || hasPrefix(name, "secret.", "bcrypt.", "base64.", "file.") || slices.Contains(runtimeNames(), name) ||
+	return numberedNamespace.MatchString(name) || strings.HasPrefix(name, "sink.") || hasPrefix(name, "secret.", "bcrypt.", "base64.", "file.") || generatedName.MatchString(name) || slices.Contains(runtimeNames(), name) ||
 		name == "end" || name == "else" // of Go's templates
 }
 

@@ -8,7 +8,16 @@ import "fmt"
 type Crash struct {
 	ID      string `yaml:"id,omitempty" json:"id,omitempty" jsonschema_description:"Name for faults[id] in expressions. Default: the point's name."`
 	At      string `yaml:"at" json:"at" jsonschema:"minLength=1" jsonschema_description:"Name of the crash point. The gateway has parsed, decided, object-created, page-written, durable, settled, answering."`
+	Panics  bool   `yaml:"panics,omitempty" json:"panics,omitempty" jsonschema_description:"Panic there instead, in whatever goroutine reaches it first; the process must live on."`
 	Replica int    `yaml:"replica,omitempty" json:"replica,omitempty" jsonschema:"minimum=1,maximum=3" jsonschema_description:"Which replica. Default 1."`
+}
+
+// Point is what is armed: a crash point, or the panic at one.
+func (c *Crash) Point() string {
+	if c.Panics {
+		return c.At + ".panic"
+	}
+	return c.At
 }
 
 // Name of the crash among the faults.

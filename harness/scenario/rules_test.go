@@ -29,6 +29,7 @@ var ruleCases = map[string]struct{ refused, taken string }{
 	"replica":           {head + "steps:\n  - restart: {replica: 2}\n" + oneSend, head + "needs: {replicas: 2}\nsteps:\n  - restart: {replica: 2}\n" + oneSend},
 	"credentials":       {head + "steps:\n  - renew: server\n" + oneSend, head + "needs: {https: true}\nsteps:\n  - renew: server\n" + oneSend},
 	"possible":          {head + ownService + "steps:\n  - advance: 1s\n" + oneSend, head + ownService + "steps:\n  - restart: {}\n" + oneSend},
+	"send":              {head + "steps:\n  - send: {id: a, slowly: {part: header, bytesPerSecond: 1}, answers: {201: 1}}\n", head + "steps:\n  - send: {id: a, slowly: {part: header, bytesPerSecond: 1}, answers: {none: 1}}\n"},
 	"load":              {head + "steps:\n  - load: {id: l, rate: 5}\n", head + "steps:\n  - load: {id: l, rate: 5, count: 10}\n"},
 	"expression":        {expects("rr.size() = 1"), expects("rr.size() == 1")},
 	"variables":         {expects("it.spec.alertName == 'A'"), head + "steps:\n  - delete: {count: 1, where: \"it.spec.alertName == 'A'\"}\n"},

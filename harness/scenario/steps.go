@@ -41,7 +41,7 @@ func (s *Step) Name() string {
 	case s.Reload != nil:
 		return "reload"
 	case s.Crash != nil:
-		return "crash " + s.Crash.Name() + " at " + s.Crash.At
+		return "crash " + s.Crash.Name() + " at " + s.Crash.Point()
 	case s.Kill != nil:
 		return fmt.Sprintf("kill replica %d", max(1, s.Kill.Replica))
 	case s.Terminate != nil:

@@ -186,11 +186,19 @@ type Send struct {
 	JSON          any               `yaml:"json,omitempty" json:"json,omitempty" jsonschema_description:"Send this value as JSON instead of alerts; placeholders in its strings are filled in."`
 	Count         int               `yaml:"count,omitempty" json:"count,omitempty" jsonschema:"minimum=1,maximum=50000" jsonschema_description:"Send the value of json this often, numbered by {{i}} from 1. Default 1."`
 	PadTo         int64             `yaml:"padTo,omitempty" json:"padTo,omitempty" jsonschema_description:"Append spaces until the body has this many bytes."`
-	Gzip          bool              `yaml:"gzip,omitempty" json:"gzip,omitempty"`
+	Gzip          bool              `yaml:"gzip,omitempty" json:"gzip,omitempty" jsonschema_description:"Compress the body; padTo counts what comes out again."`
+	Slowly        *Slowly           `yaml:"slowly,omitempty" json:"slowly,omitempty"`
+	LeaveAfter    Duration          `yaml:"leaveAfter,omitempty" json:"leaveAfter,omitempty" jsonschema_description:"Break the connection after this time, answered or not, as a client does that ends or loses patience. No answer is then none: answers: {none: 1}."`
 	Answers       map[string]int    `yaml:"answers,omitempty" json:"answers,omitempty" jsonschema_description:"Exact number of answers by HTTP status; 'none' counts requests without an answer."`
 	Verdicts      map[string]int    `yaml:"verdicts,omitempty" json:"verdicts,omitempty" jsonschema_description:"Exact number of alerts by verdict."`
 	Problem       string            `yaml:"problem,omitempty" json:"problem,omitempty" jsonschema_description:"Last part of the problem type that every refused request must carry."`
 	AnswersWithin Duration          `yaml:"answersWithin,omitempty" json:"answersWithin,omitempty" jsonschema_description:"Bound on the slowest answer."`
+}
+
+// Slowly sends a part of a request a few bytes at a time.
+type Slowly struct {
+	Part           string `yaml:"part" json:"part" jsonschema:"enum=header,enum=body" jsonschema_description:"header: headers that never end, so nothing is ever asked. body: the headers at once, then the body."`
+	BytesPerSecond int    `yaml:"bytesPerSecond" json:"bytesPerSecond" jsonschema:"minimum=1,maximum=1000000" jsonschema_description:"How fast that part is sent."`
 }
 
 // Storm sends many distinct alerts of one group: a shorthand for Send.

@@ -26,6 +26,11 @@ type Request struct {
 	Headers      map[string]string
 	Body         []byte
 	Gzip         bool
+	// HeaderPace sends headers that never end at this many bytes a second, BodyPace the body;
+	// 0 is as fast as it goes.
+	HeaderPace, BodyPace int
+	// LeaveAfter breaks the connection after this time; 0 is never.
+	LeaveAfter time.Duration
 	// Alerts is what the body holds; nil with Opaque for a body that is no payload.
 	Alerts  []history.Alert
 	Opaque  bool
@@ -57,12 +62,12 @@ type Client struct {
 // Response.
 func (c *Client) Send(ctx context.Context, r Request) (Response, error) {
 	err := c.record(history.Event{Request: &history.Request{ID: r.ID, Name: r.Name,
-		Method: r.Method, Path: r.Path, Alerts: r.Alerts, Opaque: r.Opaque, RetryOf: r.RetryOf}})
+		Method: r.Method, Path: r.Path, Alerts: r.Alerts, Opaque: r.Opaque, RetryOf: r.RetryOf, Leaves: r.leaves()}})
 	if err != nil {
 		return Response{}, fmt.Errorf("recording request %s: %w", r.ID, err)
 	}
 	begin := time.Now()
-	resp, err := c.exchange(ctx, r)
+	resp, err := c.exchangeAs(ctx, r)
 	resp.ID, resp.Latency = r.ID, time.Since(begin)
 	if err != nil {
 		resp.Answer = history.Answer{ID: r.ID, Latency: resp.Latency, Error: err.Error(), Barred: barred(err)}
@@ -98,6 +103,9 @@ func (c *Client) exchange(ctx context.Context, r Request) (Response, error) {
 	req, err := http.NewRequestWithContext(ctx, r.Method, c.BaseURL+r.Path, bytes.NewReader(body))
 	if err != nil {
 		return Response{}, fmt.Errorf("building request: %w", err)
+	}
+	if r.BodyPace > 0 {
+		req.Body, req.GetBody = io.NopCloser(&paced{ctx: ctx, body: body, perSecond: r.BodyPace}), nil
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "Alertmanager/stormproof")

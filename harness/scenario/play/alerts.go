@@ -1,6 +1,7 @@
 package play
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -49,7 +50,14 @@ func (w *world) alert(t scenario.Alert, i, episode int) traffic.Alert {
 
 // requests turns a send into the HTTP requests that it stands for.
 func (w *world) plan(s *scenario.Send) ([]traffic.Request, error) {
-	base := traffic.Request{Name: s.ID, Method: s.Method, Path: s.Path, Gzip: s.Gzip, Headers: w.expandMap(s.Headers, 0)}
+	base := traffic.Request{Name: s.ID, Method: s.Method, Path: s.Path, Gzip: s.Gzip, Headers: w.expandMap(s.Headers, 0), LeaveAfter: s.LeaveAfter.D()}
+	switch {
+	case s.Slowly == nil:
+	case s.Slowly.Part == "header":
+		base.HeaderPace = s.Slowly.BytesPerSecond
+	default:
+		base.BodyPace = s.Slowly.BytesPerSecond
+	}
 	if base.Method == "" {
 		base.Method = "POST"
 	}
@@ -94,10 +102,12 @@ func (w *world) plan(s *scenario.Send) ([]traffic.Request, error) {
 			bodies = append(bodies, r)
 		}
 	}
+	for i := range bodies {
+		bodies[i].Body = pad(bodies[i].Body, s.PadTo)
+	}
 	var out []traffic.Request
 	for range max(1, s.Times) {
 		for _, r := range bodies {
-			r.Body = pad(r.Body, s.PadTo)
 			r.ID = fmt.Sprintf("%s-%d/1", s.ID, w.requests.Add(1))
 			out = append(out, r)
 		}
@@ -107,9 +117,6 @@ func (w *world) plan(s *scenario.Send) ([]traffic.Request, error) {
 
 // pad appends spaces, which JSON ignores, up to size bytes.
 func pad(b []byte, size int64) []byte {
-	out := append([]byte{}, b...)
-	for int64(len(out)) < size {
-		out = append(out, ' ')
-	}
-	return out
+	missing := max(0, size-int64(len(b)))
+	return append(bytes.Clone(b), bytes.Repeat([]byte(" "), int(missing))...)
 }

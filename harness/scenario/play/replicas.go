@@ -335,11 +335,11 @@ func (w *world) crash(s *scenario.Crash) error {
 	if !ok {
 		return errors.New("this system has no crash points; write needs: {system: binary}")
 	}
-	handle, err := fault.ArmCrash(crasher.CrashDir(), s.Name(), s.At)
+	handle, err := fault.ArmCrash(crasher.CrashDir(), s.Name(), s.Point())
 	if err != nil {
 		return err
 	}
-	return w.armed(&scenario.Fault{ID: s.Name(), Target: fault.Process, Kind: fault.Crash}, handle)
+	return w.armed(&scenario.Fault{ID: s.Name(), Target: fault.Process, Kind: handle.Receipt().Kind}, handle)
 }
 
 // kill ends a replica as a power cut would.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -303,7 +304,7 @@ func (w *world) everyNamespace() []string {
 	return append(slices.Clone(w.namespaces), w.home.Name)
 }
 
-// expand replaces {{ns}}, {{ns2}}, ..., {{secret.NAME}} and {{i}}.
+// expand replaces {{ns}}, {{ns2}}, ..., {{secret.NAME}}, {{i}} and texts that are made.
 func (w *world) expand(s string, i int) string {
 	if !strings.Contains(s, "{{") {
 		return s
@@ -321,8 +322,16 @@ func (w *world) expand(s string, i int) string {
 	for n, name := range w.namespaces {
 		pairs = append(pairs, fmt.Sprintf("{{ns%d}}", n+1), name)
 	}
-	return strings.NewReplacer(pairs...).Replace(s)
+	return generated.ReplaceAllStringFunc(strings.NewReplacer(pairs...).Replace(s), func(found string) string {
+		if text, known := scenario.Generate(strings.Trim(found, "{}")); known {
+			return text
+		}
+		return found
+	})
 }
+
+// generated may be a placeholder for a text that is made, such as {{long.5000}}.
+var generated = regexp.MustCompile(`\{\{(?:long|deep|labels|byte)\.[0-9a-f]+\}\}`)
 
 func (w *world) expandMap(m map[string]string, i int) map[string]string {
 	if m == nil {
