@@ -61,6 +61,16 @@ soak: ## Random schedules of the gateway's protocol, and a hunt for bugs in it (
 	go test -c -o bin/model.test ./gateway/model
 	@bin/model.test -test.run TestSoak -test.timeout 0 -soak $(SOAK) -seed $(SEED) -plan '$(PLAN)' | grep -vE '^(PASS|FAIL|--- )'; exit $${PIPESTATUS[0]}
 
+FUZZTIME ?= 30s
+
+.PHONY: fuzz
+fuzz: ## Every fuzz target in turn (FUZZTIME=30s each); `make test` runs their seeds
+	@set -e; for package in $$(go list ./gateway/...); do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "== $$package $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
 .PHONY: demo
 demo: $(BIN) ## Gateway and real Alertmanager, a storm of 300 alerts, what came of it
 	$(BIN) demo $(ARGS)

@@ -8,16 +8,16 @@ import (
 )
 
 // FuzzSources: whatever is posted, an error is one of the three kinds that have an answer, and
-// otherwise every index is accounted for exactly once.
+// otherwise every index is accounted for exactly once, and the limits hold.
 func FuzzSources(f *testing.F) {
 	for _, body := range []string{`{"alerts":[` + good + `,7,{"labels":{}}],"truncatedAlerts":1}`, coreEvent, "[" + newEvent + "]",
 		`{"kind":"EventList","apiVersion":"v1","items":[{"type":"Normal"},null]}`, `{"kind":"List","items":[[]]}`, "", "null", `"\ud800"`} {
 		f.Add([]byte(body))
 	}
-	id := alert.Identity{Mode: alert.ByLabels}
+	id, limits := alert.Identity{Mode: alert.ByLabels}, alert.Limits{Depth: 50, Alerts: 3, Labels: 8, LabelBytes: 10000, NameBytes: 100}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, source := range alert.Sources() {
-			b, err := source.Parse(body, alert.Limits{Depth: 50, Alerts: 100, Labels: 100, LabelBytes: 10000, NameBytes: 100})
+			b, err := source.Parse(body, limits)
 			var syntax *alert.SyntaxError
 			var field *alert.FieldError
 			var depth *alert.DepthError
@@ -27,9 +27,15 @@ func FuzzSources(f *testing.F) {
 				}
 				continue
 			}
+			if b.Len() > limits.Alerts {
+				t.Errorf("%s: %d alerts, %d are allowed", source.Name(), b.Len(), limits.Alerts)
+			}
 			times := make([]int, b.Len())
 			for _, a := range b.Alerts {
 				times[a.Index]++
+				if len(a.Labels) > limits.Labels || len(a.Annotations) > limits.Labels {
+					t.Errorf("%s: %d labels and %d annotations, %d are allowed", source.Name(), len(a.Labels), len(a.Annotations), limits.Labels)
+				}
 				if a.Name() == "" || a.StartsAt.IsZero() || a.Source != source.Name() || a.Target().Name == "" || len(id.Fingerprint(a)) != 64 {
 					t.Errorf("%s: taken as it should not be: %+v", source.Name(), a)
 				}

@@ -37,16 +37,24 @@ func GroupOf(a Alert, rules []Rule) Group {
 	}
 	rule := rules[chosen]
 	var key strings.Builder
-	key.WriteString(rule.Name)
+	key.WriteString(plain(rule.Name))
 	labels := make(map[string]string, len(rule.By))
 	for _, name := range rule.By {
 		value := a.Labels[name]
-		key.WriteString("|" + name + "=" + strconv.Quote(value))
+		key.WriteString("|" + plain(name) + "=" + strconv.Quote(value))
 		if value != "" {
 			labels[name] = value
 		}
 	}
 	return Group{Rule: chosen, Key: key.String(), Labels: labels, Tag: Digest("group", key.String())[:16]}
+}
+
+// plain quotes a name that could be taken for more of the key than it is.
+func plain(name string) string {
+	if strings.ContainsAny(name, `|="`) {
+		return strconv.Quote(name)
+	}
+	return name
 }
 
 func carries(a Alert, names []string) bool {

@@ -96,13 +96,20 @@ func (x *explorer) search(n int, seed uint64) *found {
 	if out.plan == nil {
 		return nil
 	}
-	out.violation, _ = x.play(out.plan)
-	if out.violation != nil {
-		promise := out.violation.promise
-		out.plan = out.plan.shrink(func(p plan) bool { v, _ := x.play(p); return v != nil && v.promise == promise })
+	v, story := x.play(out.plan)
+	short := x.shrunk(out.plan, v, story)
+	short.after = out.after
+	return short
+}
+
+// shrunk makes a plan that breaks a promise short.
+func (x *explorer) shrunk(p plan, v *violation, story []string) *found {
+	if v != nil {
+		promise := v.promise
+		p = p.shrink(func(p plan) bool { v, _ := x.play(p); return v != nil && v.promise == promise })
+		v, story = x.play(p)
 	}
-	out.violation, out.story = x.play(out.plan)
-	return out
+	return &found{plan: p, violation: v, story: story}
 }
 
 // quiet takes rapid's report, which a search makes its own of.
