@@ -4,7 +4,7 @@
 //
 // It keeps the rules that the exactly-once writer rests on: a name belongs to one object, an
 // update must carry the resource version that is there, a status is written on its own, an
-// owned object goes with its owner. A test holds it against a real API server.
+// owned object goes with its owner.
 package memory
 
 import (

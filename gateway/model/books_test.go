@@ -48,6 +48,8 @@ type counted struct {
 	at               time.Time
 	safe             map[string]v1alpha1.RemediationRequestStatus
 	crash            bool
+	// before: requests up to this number had begun.
+	before int
 }
 
 func newBooks(w *world) *books { return &books{w: w, objects: map[string]*life{}} }
@@ -71,7 +73,7 @@ func (b *books) loses(crash bool) {
 	for _, rr := range b.w.cluster.Requests() {
 		safe[string(rr.UID)] = rr.Status
 	}
-	b.counted = append(b.counted, counted{safe: safe, crash: crash})
+	b.counted = append(b.counted, counted{safe: safe, crash: crash, before: b.w.n})
 }
 
 // script notes what a script that was applied has counted.
@@ -302,6 +304,7 @@ func (b *books) bounds(uid string) (deliveries, occurrences bounds, behind bool)
 	}
 	once, seen, certain := map[delivered]bool{}, map[episode]bool{}, map[episode]bool{}
 	newest, lost := map[string]int64{}, false
+	var floor struct{ deliveries, occurrences int64 }
 	for i, c := range b.counted {
 		if c.safe != nil {
 			// After a crash the next count brings all that Redis knows into status.
@@ -309,6 +312,12 @@ func (b *books) bounds(uid string) (deliveries, occurrences bounds, behind bool)
 				lost, behind = lost || !c.crash, true
 				deliveries.least = min(deliveries.least, c.safe[uid].Deliveries)
 				occurrences.least = min(occurrences.least, c.safe[uid].Occurrences)
+			}
+			// A request that Redis had told of the object, and that counts after the loss, begins
+			// at nothing: the status stays as it was until the new count has overtaken it.
+			if next := b.nextOn(uid, i); !c.crash && next != nil && next.attempt.n <= c.before {
+				floor.deliveries, floor.occurrences = max(floor.deliveries, deliveries.least), max(floor.occurrences, occurrences.least)
+				deliveries.least, occurrences.least = 0, 0
 			}
 			continue
 		}
@@ -338,5 +347,16 @@ func (b *books) bounds(uid string) (deliveries, occurrences bounds, behind bool)
 			newest[c.fingerprint] = max(newest[c.fingerprint], e)
 		}
 	}
+	deliveries.least, occurrences.least = max(deliveries.least, floor.deliveries), max(occurrences.least, floor.occurrences)
 	return deliveries, occurrences, behind
+}
+
+// nextOn is the first count on an object after the i-th entry; nil for none.
+func (b *books) nextOn(uid string, i int) *counted {
+	for k := i + 1; k < len(b.counted); k++ {
+		if b.counted[k].uid == uid {
+			return &b.counted[k]
+		}
+	}
+	return nil
 }

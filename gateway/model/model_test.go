@@ -13,10 +13,11 @@ var (
 	soak = flag.Int("soak", 0, "how many schedules TestSoak plays; 0 leaves it out")
 	seed = flag.Uint64("seed", 0, "where TestSoak begins; 0 takes the time")
 	play = flag.String("plan", "", "a schedule that TestSoak plays, and tells, instead")
+	also = flag.String("also", "", "what TestSoak holds the gateway to beside what it holds: late, forget, delete")
 )
 
 // now is what main holds to: see holds.
-var now = holds{}
+var now = holds{lateRetries: true}
 
 // TestTheProtocolHolds is the short version of the soak, the same each time.
 func TestTheProtocolHolds(t *testing.T) {
@@ -73,9 +74,13 @@ func TestAScheduleDoesTheSameEachTime(t *testing.T) {
 
 // TestSoak is `make soak`: many schedules of the real protocol, and a hunt for each bug.
 func TestSoak(t *testing.T) {
+	held := now
+	held.lateRetries = held.lateRetries || strings.Contains(*also, "late")
+	held.forgetting = held.forgetting || strings.Contains(*also, "forget")
+	held.deletions = held.deletions || strings.Contains(*also, "delete")
 	switch {
 	case *play != "":
-		replay(t)
+		replay(t, held)
 		return
 	case *soak == 0:
 		return // `make soak` asks for it
@@ -84,7 +89,11 @@ func TestSoak(t *testing.T) {
 		*seed = uint64(time.Now().UnixNano())
 	}
 	fmt.Printf("seed %d\n", *seed)
-	for _, b := range bugs() {
+	hunt := bugs()
+	if *also != "" {
+		hunt = nil
+	}
+	for _, b := range hunt {
 		f := newExplorer(t, b, now).search(10000, *seed)
 		if f == nil {
 			t.Fail()
@@ -96,7 +105,7 @@ func TestSoak(t *testing.T) {
 	const round = 500
 	played, violations, begin := 0, 0, time.Now()
 	for i := uint64(0); played < *soak && violations < 3; i++ {
-		x, n := newExplorer(t, bug{}, now), min(round, *soak-played)
+		x, n := newExplorer(t, bug{}, held), min(round, *soak-played)
 		if f := x.search(n, *seed+i*1e6); f != nil {
 			violations++
 			played += f.after + 1
@@ -111,12 +120,12 @@ func TestSoak(t *testing.T) {
 }
 
 // replay tells one schedule.
-func replay(t *testing.T) {
+func replay(t *testing.T, h holds) {
 	p, err := read(*play)
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, story := newExplorer(t, bug{}, now).play(p)
+	v, story := newExplorer(t, bug{}, h).play(p)
 	for _, line := range story {
 		fmt.Println("  " + line)
 	}

@@ -156,8 +156,22 @@ func (w *world) crash(i int) {
 	w.books.loses(true)
 }
 
-// pass lets time pass.
+// pass lets time pass. Counters are written once a second: a longer time is not a step of a
+// schedule of its own for them.
 func (w *world) pass(d time.Duration) {
+	for _, r := range w.replicas {
+		if d < 30*time.Second {
+			break
+		}
+		w.writeCounters(r)
+		for range 100 {
+			i := slices.IndexFunc(w.waiting, func(c *call) bool { return c.by == r && !c.orphan && !strings.HasPrefix(c.what, "request ") })
+			if i < 0 {
+				break
+			}
+			w.run(i)
+		}
+	}
 	time.Sleep(d)
 	w.settle()
 	w.mini.FastForward(d)
