@@ -87,6 +87,10 @@ test-dashboard: ## The dashboard in headless Chromium: light, dark, phone (needs
 test-servers: ## Faults of real servers: Redis's own, RBAC, priority and fairness
 	go test $(RACE) -tags servers -count=1 ./harness/fault/
 
+.PHONY: test-rules
+test-rules: ## promtool on alert rules, their tests, the dashboard's queries, and a gateway's metrics
+	go test -tags promtool -count=1 -run Promtool ./harness/cmd/stormproof/
+
 .PHONY: test-program
 test-program: ## The program itself: every exit code provoked, an interrupted run, what a killed run left (2 minutes)
 	go test $(RACE) -tags servers -count=1 -run 'OfTheProgram|AnInterruptedRun|AKilledRun' ./harness/cmd/stormproof/

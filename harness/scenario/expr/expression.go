@@ -22,6 +22,7 @@ var Variables = map[string]string{
 	"keys":       "list of {name, type, ttlMs} of the scenario's Redis keys",
 	"redisNodes": "list of {role, addr, up, errors}: the servers of the scenario's own topology, with their roles as they say themselves, and how many errors each answered so far by first word, such as MOVED",
 	"metrics":    "map from series, or name summed over its series, to value; over all replicas",
+	"metricLint": "list of what promtool check metrics finds wrong with the metrics of all replicas",
 	"received":   "map from sink to its requests: {method, path, headers, body, atMs, status}",
 	"objects":    "list of the objects that the system writes, of the kinds in system.objects",
 	"faults":     "map from fault id to {planned, matched, applied}",

@@ -1,6 +1,7 @@
 package play
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"cel.dev/cel-go/common/types"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -44,6 +46,7 @@ func (w *world) vars(ctx context.Context) map[string]any {
 		"keys":       lazy(func() (any, error) { return w.keys(ctx) }),
 		"redisNodes": sync.OnceValue(func() any { return w.redisNodes(ctx) }),
 		"metrics":    lazy(func() (any, error) { return w.metrics(ctx) }),
+		"metricLint": lazy(func() (any, error) { return w.metricLint(ctx) }),
 		"received":   sync.OnceValue(func() any { return w.received() }),
 		"objects":    lazy(func() (any, error) { return w.objects(ctx) }),
 		"ready":      sync.OnceValue(func() any { return w.ready(ctx) }),
@@ -122,9 +125,9 @@ func (w *world) fetch(ctx context.Context, url string) (int, []byte, error) {
 	return res.StatusCode, b, errors.Join(err, res.Body.Close())
 }
 
-// metrics sums the counters and gauges of all replicas, by series and by name.
-func (w *world) metrics(ctx context.Context) (map[string]any, error) {
-	sums := map[string]float64{}
+// scrape reads the metrics of every replica that runs.
+func (w *world) scrape(ctx context.Context) ([][]byte, error) {
+	var out [][]byte
 	for _, r := range w.replicas.all() {
 		instance := r.running()
 		if instance == nil {
@@ -134,6 +137,38 @@ func (w *world) metrics(ctx context.Context) (map[string]any, error) {
 		if err != nil || status != http.StatusOK {
 			return nil, fmt.Errorf("reading metrics: status %d, %w", status, err)
 		}
+		out = append(out, body)
+	}
+	return out, nil
+}
+
+// metricLint asks promtool's own linter.
+func (w *world) metricLint(ctx context.Context) ([]any, error) {
+	pages, err := w.scrape(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := []any{}
+	for _, page := range pages {
+		problems, err := promlint.New(bytes.NewReader(page)).Lint()
+		if err != nil {
+			return nil, fmt.Errorf("checking metrics: %w", err)
+		}
+		for _, p := range problems {
+			out = append(out, p.Metric+": "+p.Text)
+		}
+	}
+	return out, nil
+}
+
+// metrics sums the counters and gauges of all replicas, by series and by name.
+func (w *world) metrics(ctx context.Context) (map[string]any, error) {
+	pages, err := w.scrape(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sums := map[string]float64{}
+	for _, body := range pages {
 		parser := expfmt.NewTextParser(model.UTF8Validation)
 		families, err := parser.TextToMetricFamilies(strings.NewReader(string(body)))
 		if err != nil {
