@@ -20,6 +20,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -35,9 +36,11 @@ import (
 	"github.com/stormproof/stormproof/gateway/auth"
 	"github.com/stormproof/stormproof/gateway/clock"
 	"github.com/stormproof/stormproof/gateway/config"
+	"github.com/stormproof/stormproof/gateway/reconcile"
 	"github.com/stormproof/stormproof/gateway/remediation"
 	"github.com/stormproof/stormproof/gateway/server"
 	"github.com/stormproof/stormproof/gateway/shadow"
+	"github.com/stormproof/stormproof/gateway/window"
 )
 
 // Options of a gateway.
@@ -70,11 +73,13 @@ type Gateway struct {
 	config        config.Config
 	refused       bool
 	process       process
+	windows       atomic.Pointer[window.Windows]
 	redis         redis.UniversalClient
 	counters      *remediation.Counters
 	server        *server.Server
 	public, admin net.Listener
 	transport     *http.Transport
+	reconciler    *reconcile.Reconciler
 }
 
 // New assembles a gateway and binds its listeners.
@@ -88,7 +93,15 @@ func New(o Options) (*Gateway, error) {
 	if err := o.Config.Validate(); err != nil {
 		return nil, fmt.Errorf("checking the configuration: %w", err)
 	}
-	kubernetes, transport, err := newClient(o)
+	scheme, err := newScheme()
+	if err != nil {
+		return nil, err
+	}
+	transport, wrapped, err := newTransport(o.RESTConfig)
+	if err != nil {
+		return nil, err
+	}
+	kubernetes, err := newClient(o, scheme, wrapped)
 	if err != nil {
 		return nil, err
 	}
@@ -108,6 +121,9 @@ func New(o Options) (*Gateway, error) {
 	if err := g.decideBy(o.Config); err != nil {
 		return nil, err
 	}
+	g.reconciler = &reconcile.Reconciler{Cluster: &rest.Config{Host: o.RESTConfig.Host, APIPath: o.RESTConfig.APIPath, Transport: wrapped},
+		Scheme: scheme, Mapper: fixedMapper(), Config: o.Config.Kubernetes, Counters: g.counters, Log: o.Logger,
+		Windows: func() reconcile.Windows { return g.windows.Load() }}
 	g.server = server.New(o.Config.Limits, &g.process, g.checks(kubernetes, o.Config.Kubernetes.Namespace), metrics, o.Logger)
 	g.server.Testing, g.server.Trusted = o.Testing, o.Config.Listen.Trusted()
 	g.server.Shadow = g.process.shadow
@@ -122,31 +138,41 @@ func New(o Options) (*Gateway, error) {
 	return g, nil
 }
 
-// newClient builds a client without a cache on a transport of its own, so that a stopped
-// gateway leaves no connection behind.
-func newClient(o Options) (client.Client, *http.Transport, error) {
+func newScheme() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
 	if err := errors.Join(v1alpha1.AddToScheme(scheme), authenticationv1.AddToScheme(scheme), authorizationv1.AddToScheme(scheme)); err != nil {
-		return nil, nil, fmt.Errorf("registering kinds: %w", err)
+		return nil, fmt.Errorf("registering kinds: %w", err)
 	}
 	metav1.AddToGroupVersion(scheme, v1alpha1.GroupVersion)
-	cfg := rest.CopyConfig(o.RESTConfig)
-	cfg.QPS, cfg.Burst = o.Config.Kubernetes.QPS, o.Config.Kubernetes.Burst
-	tls, err := rest.TLSConfigFor(cfg)
+	return scheme, nil
+}
+
+// newTransport is the gateway's own, so that a stopped one leaves no connection behind, and
+// what wraps it with the credentials. A connection that says nothing is asked whether it
+// lives: a watch may be silent for long.
+func newTransport(c *rest.Config) (*http.Transport, http.RoundTripper, error) {
+	tls, err := rest.TLSConfigFor(c)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading Kubernetes credentials: %w", err)
 	}
 	transport := &http.Transport{TLSClientConfig: tls, ForceAttemptHTTP2: true, Proxy: http.ProxyFromEnvironment,
-		MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute}
-	wrapped, err := rest.HTTPWrappersForConfig(cfg, transport)
+		MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute, HTTP2: &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second}}
+	wrapped, err := rest.HTTPWrappersForConfig(c, transport)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading Kubernetes credentials: %w", err)
 	}
-	c, err := client.New(cfg, client.Options{Scheme: scheme, HTTPClient: &http.Client{Transport: remediation.OwnRetries(wrapped)}, Mapper: fixedMapper()})
+	return transport, wrapped, nil
+}
+
+// newClient builds a client without a cache.
+func newClient(o Options, scheme *runtime.Scheme, through http.RoundTripper) (client.Client, error) {
+	cfg := rest.CopyConfig(o.RESTConfig)
+	cfg.QPS, cfg.Burst = o.Config.Kubernetes.QPS, o.Config.Kubernetes.Burst
+	c, err := client.New(cfg, client.Options{Scheme: scheme, HTTPClient: &http.Client{Transport: remediation.OwnRetries(through)}, Mapper: fixedMapper()})
 	if err != nil {
-		return nil, nil, fmt.Errorf("building the Kubernetes client: %w", err)
+		return nil, fmt.Errorf("building the Kubernetes client: %w", err)
 	}
-	return c, transport, nil
+	return c, nil
 }
 
 // checks are what readiness means: Redis answers, and the kind is served.
@@ -219,6 +245,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	listeners.Go(func() { serve(admin, g.admin) })
 	countCtx, stopCounting := context.WithCancel(context.WithoutCancel(ctx))
 	background.Go(func() { g.counters.Run(countCtx) })
+	background.Go(func() { g.reconciler.Run(countCtx) })
 	background.Go(func() { g.process.shadow.Run(countCtx) })
 	if g.options.ConfigFile != "" {
 		background.Go(func() { g.follow(countCtx) })

@@ -14,8 +14,10 @@ import (
 func fixedMapper() meta.RESTMapper {
 	m := meta.NewDefaultRESTMapper([]schema.GroupVersion{v1alpha1.GroupVersion})
 	for kind, plural := range map[string]string{"RemediationRequest": "remediationrequests", "StormPage": "stormpages"} {
-		m.AddSpecific(v1alpha1.GroupVersion.WithKind(kind), v1alpha1.GroupVersion.WithResource(plural),
-			v1alpha1.GroupVersion.WithResource(plural[:len(plural)-1]), meta.RESTScopeNamespace)
+		for _, kind := range []string{kind + "List", kind} { // a cache asks for the list's scope as well
+			m.AddSpecific(v1alpha1.GroupVersion.WithKind(kind), v1alpha1.GroupVersion.WithResource(plural),
+				v1alpha1.GroupVersion.WithResource(plural[:len(plural)-1]), meta.RESTScopeNamespace)
+		}
 	}
 	for kind, plural := range map[schema.GroupVersionKind]string{
 		authenticationv1.SchemeGroupVersion.WithKind("TokenReview"):        "tokenreviews",

@@ -43,6 +43,7 @@ func (g *Gateway) decideBy(c config.Config) error {
 		LastSeen: func(uid string) time.Time { return g.counters.Known(uid).LastSeen }})
 	windows := window.New(g.redis, c.Redis.Prefix, c.Dedup.Window, g.options.Clock, g.metrics.Corrupt)
 	windows.Start = g.observeRedis
+	g.windows.Store(windows)
 	g.process.now.Store(&intake.Intake{Previous: g.previous(c.Dedup), Config: c, Policy: rules, Writer: writer, Counters: g.counters, Pages: g.pages, Clock: g.options.Clock,
 		Windows: windows})
 	return g.tryShadow(c, rules)

@@ -69,6 +69,18 @@ type Kubernetes struct {
 	Burst int     `yaml:"burst"`
 	// FlushInterval is the least time between two status writes of one object.
 	FlushInterval time.Duration `yaml:"flushInterval"`
+	// Namespaces are those whose objects the reconciler watches; empty are all.
+	Namespaces     []string       `yaml:"namespaces"`
+	LeaderElection LeaderElection `yaml:"leaderElection"`
+}
+
+// LeaderElection says which replica reconciles: the one that holds a Lease in the namespace
+// of kubernetes.namespace. Alerts are taken by every replica, leader or not.
+type LeaderElection struct {
+	// Enabled is false where there is one replica only; then it always reconciles.
+	Enabled bool `yaml:"enabled"`
+	// LeaseDuration is how long after its death a leader is replaced.
+	LeaseDuration time.Duration `yaml:"leaseDuration"`
 }
 
 // OnFailure says what happens to alerts while Redis cannot be reached.
@@ -159,7 +171,7 @@ func Defaults() Config {
 			TLS: TLS{ClientAuth: Optional, MinVersion: "1.2"}},
 		Kubernetes: Kubernetes{
 			Namespace: "default", Timeout: 4 * time.Second, QPS: 200, Burst: 400,
-			FlushInterval: time.Second,
+			FlushInterval: time.Second, Namespaces: []string{}, LeaderElection: LeaderElection{Enabled: true, LeaseDuration: 15 * time.Second},
 		},
 		Redis: Redis{
 			Addr: "localhost:6379", Sentinel: Sentinel{Addrs: []string{}}, Cluster: Cluster{Addrs: []string{}},

@@ -83,6 +83,12 @@ func (k Kubernetes) validate() error {
 		positive("kubernetes.flushInterval", k.FlushInterval),
 		atLeast("kubernetes.burst", k.Burst, 1),
 	}
+	for i, n := range k.Namespaces {
+		errs = append(errs, namespace(fmt.Sprintf("kubernetes.namespaces[%d]", i), n))
+	}
+	if k.LeaderElection.LeaseDuration < time.Second {
+		errs = append(errs, wrong("kubernetes.leaderElection.leaseDuration", "%s must be at least 1s", k.LeaderElection.LeaseDuration))
+	}
 	if k.FallbackNamespace != "" {
 		errs = append(errs, namespace("kubernetes.fallbackNamespace", k.FallbackNamespace))
 	}

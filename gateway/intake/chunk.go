@@ -139,18 +139,11 @@ func (in *Intake) settle(ctx context.Context, c *chunk, id string) error {
 // tally is what the object's status should show: a storm shows the sums over its members.
 func (e *entry) tally() remediation.Tally {
 	t := remediation.Tally{Occurrences: e.counts.Occurrences, Deliveries: e.counts.Deliveries,
-		LastSeen: millis(e.counts.LastSeen), ResolvedAt: millis(e.counts.ResolvedAt), Newest: millis(e.counts.Newest), Truncated: int64(e.truncated)}
+		LastSeen: window.Time(e.counts.LastSeen), ResolvedAt: window.Time(e.counts.ResolvedAt), Newest: window.Time(e.counts.Newest), Truncated: int64(e.truncated)}
 	if e.decision.Storm != "" {
 		t.Occurrences, t.Deliveries, t.Members = e.counts.StormOccurrences, e.counts.StormDeliveries, e.counts.StormMembers
 	}
 	return t
-}
-
-func millis(ms int64) time.Time {
-	if ms <= 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms).UTC()
 }
 
 // verdicts tells what became of every alert. The first firing alert of a fingerprint is

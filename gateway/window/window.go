@@ -164,6 +164,9 @@ func millis(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
+// base begins the keys of a group.
+func (w *Windows) base(tag string) string { return w.prefix + "{g:" + tag + "}:" }
+
 func (w *Windows) run(ctx context.Context, script, tag, requestID string, c call) (out reply, err error) {
 	if w.Start != nil {
 		var done func(error)
@@ -174,7 +177,7 @@ func (w *Windows) run(ctx context.Context, script, tag, requestID string, c call
 	if err != nil {
 		return out, fmt.Errorf("encoding script arguments: %w", err)
 	}
-	base := w.prefix + "{g:" + tag + "}:"
+	base := w.base(tag)
 	keys := []string{base + "z", base + "s", base + "r:" + requestID}
 	for _, item := range c.Items {
 		keys = append(keys, base+"i:"+item.Fingerprint)

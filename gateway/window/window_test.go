@@ -313,3 +313,94 @@ func TestTimesOfFifteenDigitsKeepThemAll(t *testing.T) {
 	}
 	want(t, []int64{c[0].Newest, c[0].ResolvedAt, c[0].Occurrences}, []int64{last, last, 2})
 }
+
+func TestADeletedObjectIsForgottenOnlyByItsUID(t *testing.T) {
+	b := newBench(t)
+	b.decide(firing(1, 100))
+	b.settle("r1", own(firing(1, 100)))
+	b.free(Freed{Fingerprint: fp(1), UID: "another"})
+	want(t, kinds(b.decide(firing(1, 100))), []Kind{Duplicate})
+	b.free(Freed{Fingerprint: fp(1), UID: own(firing(1)).UID})
+	want(t, kinds(b.decide(firing(1, 100), firing(2, 100), firing(3, 100))), []Kind{Open, Open, Member})
+}
+
+func (b *bench) free(f Freed) {
+	b.t.Helper()
+	if err := b.Free(context.Background(), group, f); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func TestMembersOfADeletedStormJoinTheNext(t *testing.T) {
+	b := newBench(t)
+	b.decide(firing(1, 1), firing(2, 1))
+	id := b.decide(firing(3, 1))[0].Storm
+	b.settle("r1", Settled{Item: firing(3, 1), Object: Object{UID: "storm-uid", Name: "storm", Namespace: "ns"}, Storm: id, Incarnation: 1, Members: 1})
+	d := b.decide(firing(4, 1))[0]
+	want(t, []string{d.Storm, d.StormUID}, []string{id, "storm-uid"})
+	for range 2 { // the same deletion twice, as after a lost reply
+		b.free(Freed{Fingerprint: fp(9), UID: "storm-uid", Storm: id, NewStorm: "next"})
+	}
+	for _, d := range b.decide(firing(3, 1), firing(4, 1), firing(5, 1)) {
+		want(t, []any{d.Kind, d.Storm, d.StormUID}, []any{Member, "next", ""})
+	}
+}
+
+func TestCountsAreReadBack(t *testing.T) {
+	b := newBench(t)
+	b.decide(firing(1, 1), firing(2, 1))
+	id := b.decide(firing(3, 1))[0].Storm
+	b.settle("r1", own(firing(1, 1, 5)), Settled{Item: firing(3, 1), Object: Object{UID: "s"}, Storm: id, Members: 1})
+	got, err := b.Counted(context.Background(), []Ref{{Tag: group.Tag, Fingerprint: fp(1), UID: own(firing(1)).UID},
+		{Tag: group.Tag, Fingerprint: fp(1), UID: "another"}, {Tag: group.Tag, Fingerprint: fp(7), Storm: id}, {Tag: group.Tag, Fingerprint: fp(8), UID: "none"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, []int64{got[0].Occurrences, got[0].Deliveries, got[0].Newest, got[1].Deliveries, got[2].StormMembers, got[2].Occurrences, got[3].Deliveries},
+		[]int64{2, 1, 5, 0, 1, 1, 0})
+}
+
+func TestAFieldThatIsNoNumberIsReplacedAndCounted(t *testing.T) {
+	b := newBench(t)
+	b.decide(firing(1, 100))
+	b.settle("r1", own(firing(1, 100)))
+	b.server.HSet("sp:{g:"+group.Tag+"}:i:"+fp(1), "occ", "many")
+	s := own(firing(1, 100))
+	s.Occurrences, s.Deliveries = 7, 8
+	want(t, counters(b.settle("r2", s)[0]), [2]int64{8, 9})
+	want(t, b.corrupt, 1)
+}
+
+func TestAnIncidentKeepsItsNewestFiringsOnly(t *testing.T) {
+	b := newBench(t)
+	b.decide(firing(1, 1))
+	var all []int64
+	for i := range int64(3 * episodes) {
+		all = append(all, 1000+i)
+	}
+	for range 2 {
+		want(t, b.settle("r", own(firing(1, all...)))[0].Occurrences, int64(3*episodes))
+	}
+	if n := len(b.server.HGet("sp:{g:"+group.Tag+"}:i:"+fp(1), "eps")); n > 5*episodes {
+		t.Errorf("firings take %d bytes", n)
+	}
+}
+
+func TestNothingIsClaimedForAGroupThatRedisDoesNotKnow(t *testing.T) {
+	b := newBench(t)
+	ask := func(seed *Seed, item Item) Kind {
+		b.n++
+		d, _, err := b.Decide(context.Background(), group, Request{ID: fmt.Sprint(b.n), NewStorm: fmt.Sprint("s", b.n), Count: true, Seed: seed}, []Item{item})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d[0].Kind
+	}
+	now := time.Now()
+	full := &Seed{Openings: []Opening{{fp(8), now}, {fp(9), now}}}
+	want(t, []Kind{ask(nil, firing(1, 1)), ask(nil, firing(1, 1)), ask(nil, Item{Fingerprint: fp(1), ResolvedAt: now})}, []Kind{Unknown, Unknown, Unknown})
+	want(t, len(b.server.Keys()), 0)
+	want(t, []Kind{ask(full, firing(1, 1)), ask(full, firing(2, 1)), ask(nil, firing(3, 1))}, []Kind{Member, Member, Member})
+	b.clock.Advance(group.Window + time.Second)
+	want(t, []Kind{ask(nil, firing(4, 1)), ask(&Seed{}, firing(4, 1))}, []Kind{Unknown, Open})
+}

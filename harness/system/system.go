@@ -33,6 +33,8 @@ type Spec struct {
 	Dir string
 	// Namespace is where objects go whose alert names none.
 	Namespace string
+	// Namespaces are all of the scenario's, Namespace among them.
+	Namespaces []string
 	// Home is the namespace for what a system in the cluster consists of; what is made there
 	// bears its marks. It is nil for any other system.
 	Home *corev1.Namespace

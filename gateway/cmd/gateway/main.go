@@ -22,7 +22,10 @@ import (
 	"slices"
 	"syscall"
 
+	"github.com/go-logr/logr"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/stormproof/stormproof/gateway"
 	"github.com/stormproof/stormproof/gateway/config"
@@ -102,6 +105,9 @@ func serve(ctx context.Context, args []string, _ io.Writer) error {
 	level := &slog.LevelVar{}
 	level.Set(c.Log.Slog())
 	log := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: level}))
+	// What the libraries of the reconciler say goes where everything goes.
+	ctrllog.SetLogger(logr.FromSlogHandler(log.Handler()))
+	klog.SetLogger(logr.FromSlogHandler(log.Handler()))
 	clock, testing := clockAndTesting()
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, syscall.SIGHUP)

@@ -39,6 +39,9 @@ func gatewayConfig(overrides map[string]any) (config.Config, error) {
 	return config.Decode(b, "gateway")
 }
 
+// freesWithin is the contract's: how long after its object was deleted a fingerprint is free.
+const freesWithin = 2 * time.Second
+
 // gatewaySettings tells the judge how a gateway with these overrides behaves.
 func gatewaySettings(overrides map[string]any) (history.Begin, error) {
 	c, err := gatewayConfig(overrides)
@@ -46,7 +49,7 @@ func gatewaySettings(overrides map[string]any) (history.Begin, error) {
 		return history.Begin{}, err
 	}
 	out := history.Begin{Window: c.Dedup.Window, HoldWhileActive: c.Dedup.HoldWhileActive,
-		IgnoredLabels: c.Dedup.IgnoredLabels, Deadline: c.Limits.RequestTimeout}
+		IgnoredLabels: c.Dedup.IgnoredLabels, Deadline: c.Limits.RequestTimeout, FreesWithin: freesWithin}
 	longest := c.Dedup.Window
 	for _, r := range c.Storm.Rules {
 		longest = max(longest, r.Window)
@@ -106,7 +109,7 @@ func startGateway(ctx context.Context, spec system.Spec) (system.Instance, error
 	places := map[string]map[string]any{
 		"listen":     {"public": "127.0.0.1:0", "admin": "127.0.0.1:0"},
 		"redis":      redisPlace(spec),
-		"kubernetes": {"namespace": spec.Namespace},
+		"kubernetes": gatewayCluster(spec),
 	}
 	file := filepath.Join(spec.Dir, "gateway.yaml")
 	if err := writeConfig(file, spec.Config, places); err != nil {
@@ -225,9 +228,16 @@ func gatewayFile(spec system.Spec) ([]byte, error) {
 	return placedConfig(spec.Config, map[string]map[string]any{
 		"listen":     {"public": "{{listen}}", "admin": "{{admin}}"},
 		"redis":      redisPlace(spec),
-		"kubernetes": {"namespace": "{{ns}}"},
+		"kubernetes": gatewayCluster(spec),
 		"log":        {"level": "debug"},
 	})
+}
+
+// gatewayCluster is where a scenario's objects are. A replica that was killed is not waited
+// for long before another one reconciles.
+func gatewayCluster(spec system.Spec) map[string]any {
+	return map[string]any{"namespace": spec.Namespace, "namespaces": spec.Namespaces,
+		"leaderElection": map[string]any{"leaseDuration": "10s"}}
 }
 
 // placedConfig is a scenario's overrides with the places of its world laid over them.
