@@ -7,10 +7,11 @@ import (
 )
 
 // auditPolicy is cheap on purpose: who asked what and what came of it, for our own kinds,
-// namespaces, and what a gateway needs of others, once a request; no bodies, nothing else.
+// namespaces, and what a gateway needs of others, once a request; no bodies, nothing else. A
+// watch, which ends with its client, is noted when it begins as well.
 const auditPolicy = `apiVersion: audit.k8s.io/v1
 kind: Policy
-omitStages: [RequestReceived, ResponseStarted]
+omitStages: [RequestReceived]
 omitManagedFields: true
 rules:
   - level: Metadata
