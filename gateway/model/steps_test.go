@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing/synctest"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -20,7 +21,8 @@ type call struct {
 	apply func() (any, error)
 	reply chan outcome
 	// orphan: nobody waits for the reply any more.
-	orphan, script bool
+	orphan atomic.Bool
+	script bool
 }
 
 type outcome struct {
@@ -68,9 +70,7 @@ func (w *world) arrive(c *call) bool {
 }
 
 func (w *world) abandon(c *call) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	c.orphan = true
+	c.orphan.Store(true)
 }
 
 // settle lets everything run until all wait, and sorts what arrived: goroutines that ran at
@@ -138,7 +138,7 @@ func (w *world) again(i int) {
 
 // tell writes down what became of a call.
 func (w *world) tell(c *call, how string, err error) {
-	if c.orphan {
+	if c.orphan.Load() {
 		how = strings.TrimSpace(how + " (its caller has gone)")
 	}
 	if err != nil {

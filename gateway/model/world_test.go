@@ -60,7 +60,7 @@ type world struct {
 	holds        holds
 	story        []string
 
-	mu      sync.Mutex // guards arrived, orphan flags and deaths, which many goroutines see
+	mu      sync.Mutex // guards arrived and deaths, which many goroutines see
 	arrived []*call
 	waiting []*call
 }
@@ -142,8 +142,8 @@ func (w *world) crash(i int) {
 	old.dead = true
 	w.mu.Unlock()
 	for _, c := range w.waiting {
-		if c.by == old && !c.orphan {
-			c.orphan = true
+		if c.by == old && !c.orphan.Load() {
+			c.orphan.Store(true)
 			c.reply <- outcome{nil, errCrashed}
 			c.reply = make(chan outcome, 1)
 		}
@@ -165,7 +165,7 @@ func (w *world) pass(d time.Duration) {
 		}
 		w.writeCounters(r)
 		for range 100 {
-			i := slices.IndexFunc(w.waiting, func(c *call) bool { return c.by == r && !c.orphan && !strings.HasPrefix(c.what, "request ") })
+			i := slices.IndexFunc(w.waiting, func(c *call) bool { return c.by == r && !c.orphan.Load() && !strings.HasPrefix(c.what, "request ") })
 			if i < 0 {
 				break
 			}
@@ -176,7 +176,7 @@ func (w *world) pass(d time.Duration) {
 	w.settle()
 	w.mini.FastForward(d)
 	if d >= late {
-		w.waiting = slices.DeleteFunc(w.waiting, func(c *call) bool { return c.orphan })
+		w.waiting = slices.DeleteFunc(w.waiting, func(c *call) bool { return c.orphan.Load() })
 	}
 }
 
@@ -276,7 +276,7 @@ func (w *world) user(o op) {
 // quiet lets the world come to rest: senders retry until all is acknowledged, and the
 // counters are written. It reports a world that does not.
 func (w *world) quiet() *violation {
-	w.waiting = slices.DeleteFunc(w.waiting, func(c *call) bool { return c.orphan })
+	w.waiting = slices.DeleteFunc(w.waiting, func(c *call) bool { return c.orphan.Load() })
 	w.say("from here on nothing goes wrong any more")
 	if v := w.finish(); v != nil {
 		return v
