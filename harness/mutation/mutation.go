@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -89,17 +90,50 @@ type Options struct {
 	Race bool
 	// System is how the gateway runs, as `run --system` takes it; "" is auto.
 	System string
-	// Log receives what the builds and runs print.
+	// Log receives what the builds and runs print; it takes writes of both at once.
 	Log io.Writer
 }
 
-// Kill builds one mutant and runs its killers. An error means that it could not be tried.
-func Kill(ctx context.Context, m Mutant, o Options) (Result, error) {
-	begin := time.Now()
-	binary, err := build(ctx, m, o)
-	if err != nil {
-		return Result{Mutant: m}, err
+// KillAll tries one mutant after the other and hands each result to done, until one could
+// not be tried or done says to stop. While the scenarios of one run, mostly waiting, the
+// next is built.
+func KillAll(ctx context.Context, list []Mutant, o Options, done func(Result, error) error) error {
+	type built struct {
+		binary string
+		err    error
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	ahead := make(chan built)
+	var builder sync.WaitGroup
+	defer builder.Wait()
+	defer cancel()
+	builder.Go(func() {
+		for _, m := range list {
+			binary, err := build(ctx, m, o)
+			select {
+			case ahead <- built{binary, err}:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	for _, m := range list {
+		begin := time.Now()
+		b := <-ahead
+		result, err := Result{Mutant: m}, b.err
+		if err == nil {
+			result, err = run(ctx, m, o, b.binary)
+		}
+		result.Took = time.Since(begin)
+		if err := done(result, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run runs a mutant's killers.
+func run(ctx context.Context, m Mutant, o Options, binary string) (Result, error) {
 	out := Result{Mutant: m}
 	cmd := exec.CommandContext(ctx, binary, "run", "--progress=none", "--output="+filepath.Join(o.Dir, m.Name, "reports"),
 		"--id="+strings.Join(m.KilledBy, ","), "--system="+cmp.Or(o.System, "auto"))
@@ -108,8 +142,7 @@ func Kill(ctx context.Context, m Mutant, o Options) (Result, error) {
 	cmd.Env = append(os.Environ(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -buildvcs=false -overlay="+filepath.Join(o.Dir, m.Name, "overlay.json"))
 	var text strings.Builder
 	cmd.Stdout, cmd.Stderr = io.MultiWriter(&text, o.Log), o.Log
-	err = cmd.Run()
-	out.Took = time.Since(begin)
+	err := cmd.Run()
 	var exit *exec.ExitError
 	switch {
 	case err == nil:

@@ -65,17 +65,23 @@ func mutantsVerb(cmd *cobra.Command, only []string, way string) (err error) {
 		return fmt.Errorf("creating the log: %w", err)
 	}
 	var survivors, blind []string
-	for i, m := range list {
-		result, err := mutation.Kill(cmd.Context(), m, mutation.Options{Root: root, Dir: dir, Race: raceEnabled, System: way, Log: log})
+	tried := 0
+	options := mutation.Options{Root: root, Dir: dir, Race: raceEnabled, System: way, Log: log}
+	err = mutation.KillAll(cmd.Context(), list, options, func(result mutation.Result, err error) error {
 		if err != nil {
-			return errors.Join(fmt.Errorf("%w; read %s", err, log.Name()), log.Close())
+			return fmt.Errorf("%w; read %s", err, log.Name())
 		}
+		tried++
 		state := "killed"
 		if !result.Killed {
 			state = "SURVIVED"
-			survivors, blind = append(survivors, m.Name), append(blind, m.KilledBy...)
+			survivors, blind = append(survivors, result.Name), append(blind, result.KilledBy...)
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%d/%d  %-9s %-32s %s  %5.1fs  %s\n", i+1, len(list), state, m.Name, m.Promise, result.Took.Round(100*time.Millisecond).Seconds(), result.Evidence)
+		fmt.Fprintf(cmd.OutOrStdout(), "%d/%d  %-9s %-32s %s  %5.1fs  %s\n", tried, len(list), state, result.Name, result.Promise, result.Took.Round(100*time.Millisecond).Seconds(), result.Evidence)
+		return nil
+	})
+	if err != nil {
+		return errors.Join(err, log.Close())
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "mutants: %d of %d killed\n", len(list)-len(survivors), len(list))
 	if len(survivors) > 0 {
