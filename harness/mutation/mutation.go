@@ -123,6 +123,8 @@ func KillAll(ctx context.Context, list []Mutant, o Options, done func(Result, er
 		result, err := Result{Mutant: m}, b.err
 		if err == nil {
 			result, err = run(ctx, m, o, b.binary)
+			// Programs are large, and there are many.
+			err = errors.Join(err, os.Remove(b.binary))
 		}
 		result.Took = time.Since(begin)
 		if err := done(result, err); err != nil {

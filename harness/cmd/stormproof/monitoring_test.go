@@ -42,7 +42,9 @@ func promtool(t *testing.T, stdin io.Reader, args ...string) {
 	}
 }
 
-func TestPromtoolLikesTheRules(t *testing.T) { promtool(t, nil, "check", "rules", monitoring+"/rules.yaml") }
+func TestPromtoolLikesTheRules(t *testing.T) {
+	promtool(t, nil, "check", "rules", monitoring+"/rules.yaml")
+}
 
 func TestPromtoolSeesEveryAlertFireAndNotFire(t *testing.T) {
 	promtool(t, nil, "test", "rules", monitoring+"/rules_test.yaml")
