@@ -37,6 +37,8 @@ type entry struct {
 	members int
 	since   time.Time
 	counts  window.Counts
+	// aside entries are not settled in Redis.
+	aside bool
 	// truncated is the most alerts that a sender left out beside this one.
 	truncated int
 	// failure is why Kubernetes did not take it; nil normally.
@@ -107,7 +109,7 @@ func (in *Intake) settle(ctx context.Context, c *chunk, id string) error {
 		var entries []*entry
 		var items []window.Settled
 		for _, e := range c.entries {
-			if e.failure != nil || e.decision.Kind == window.Ignored {
+			if e.failure != nil || e.aside || e.decision.Kind == window.Ignored {
 				continue
 			}
 			if e.incarnation == 0 {

@@ -36,6 +36,17 @@ func (in *Intake) recall(e *entry, state remediation.GroupState) bool {
 	case own != nil && in.Writer.Open(own):
 		e.decision = window.Decision{Kind: window.Duplicate}
 		in.take(e, remediation.Found{Object: own})
+	case storm != nil && len(e.item.Episodes) == 0:
+		// Whether it was ever counted is not known: its firing may still be on its way. So
+		// Redis is not told of it, only the storm's object.
+		e.decision = window.Decision{Kind: window.Resolved, Storm: storm.ID}
+		e.found(remediation.Found{Object: storm.Object})
+		e.aside, e.counts.ResolvedAt = true, e.item.ResolvedAt.UnixMilli()
+	case storm != nil && e.decision.Pending:
+		// Its page was written, and then its request failed.
+		e.decision = window.Decision{Kind: window.Duplicate, Storm: storm.ID}
+		e.found(remediation.Found{Object: storm.Object})
+		e.members = len(storm.Members)
 	case storm != nil:
 		e.decision = window.Decision{Kind: window.Duplicate, Storm: storm.ID}
 		e.found(remediation.Found{Object: storm.Object})

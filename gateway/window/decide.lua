@@ -106,7 +106,8 @@ end
 local out = {d = {}, c = {}, counted = call.count}
 for i, item in ipairs(call.items) do
   local kind, h = decide(KEYS[3 + i], item)
-  out.d[i] = {k = kind, n = h.n, uid = h.uid, name = h.name, ns = h.ns, storm = h.storm, claimed = h.by == call.newStorm}
+  out.d[i] = {k = kind, n = h.n, uid = h.uid, name = h.name, ns = h.ns, storm = h.storm, claimed = h.by == call.newStorm,
+    pending = h.exists and h.uid == ''}
   if kind ~= 'duplicate' and kind ~= 'resolved' then out.counted = false end
   if kind == 'member' and redis.call('HGET', KEYS[2], 'id') == h.storm then
     out.d[i].stormUID = redis.call('HGET', KEYS[2], 'uid') or ''

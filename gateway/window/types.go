@@ -112,6 +112,8 @@ type Decision struct {
 	Storm string `json:"storm"`
 	// Claimed: it was not known before this request.
 	Claimed bool `json:"claimed"`
+	// Pending: it was claimed and never confirmed, so nothing of it was ever counted.
+	Pending bool `json:"pending"`
 	// StormUID is that of the storm's object, "" where none is known to exist.
 	StormUID string `json:"stormUID"`
 }
