@@ -42,18 +42,16 @@ func (in *Intake) recall(e *entry, state remediation.GroupState) bool {
 		e.decision = window.Decision{Kind: window.Resolved, Storm: storm.ID}
 		e.found(remediation.Found{Object: storm.Object})
 		e.aside, e.counts.ResolvedAt = true, e.item.ResolvedAt.UnixMilli()
-	case storm != nil && e.decision.Pending:
-		// Its page was written, and then its request failed.
-		e.decision = window.Decision{Kind: window.Duplicate, Storm: storm.ID}
-		e.found(remediation.Found{Object: storm.Object})
-		e.members = len(storm.Members)
 	case storm != nil:
+		uncounted := e.decision.Pending // its page was written, and then its request failed
 		e.decision = window.Decision{Kind: window.Duplicate, Storm: storm.ID}
 		e.found(remediation.Found{Object: storm.Object})
 		e.members = len(storm.Members)
-		// It fired once at least; what it fired until the storm's newest is in the storm's sums.
-		e.before = in.tally(storm.Object).Max(remediation.Tally{Newest: storm.Members[e.item.Fingerprint]})
-		e.before.Occurrences, e.before.Deliveries = 1, 1
+		if !uncounted {
+			// It fired once at least; what it fired until the storm's newest is in the storm's sums.
+			e.before = in.tally(storm.Object).Max(remediation.Tally{Newest: storm.Members[e.item.Fingerprint]})
+			e.before.Occurrences, e.before.Deliveries = 1, 1
+		}
 	default:
 		if own != nil {
 			e.past = int(own.Spec.Incarnation)

@@ -268,18 +268,26 @@ func (w *world) advance(ctx context.Context, by time.Duration) error {
 	return w.history.Add(history.Event{Advance: &history.Advance{By: by}})
 }
 
+// chosen is the replica with a number from 1, or all of them for 0.
+func (r *replicas) chosen(n int) ([]*replica, error) {
+	if n == 0 {
+		return r.all(), nil
+	}
+	one, err := r.one(n)
+	if err != nil {
+		return nil, err
+	}
+	return []*replica{one}, nil
+}
+
 // restart stops and starts all replicas, or one.
 func (w *world) restart(ctx context.Context, s *scenario.Restart) error {
 	if err := w.act("restart", "", "", "gateway"); err != nil {
 		return err
 	}
-	list := w.replicas.all()
-	if s.Replica > 0 {
-		r, err := w.replicas.one(s.Replica)
-		if err != nil {
-			return err
-		}
-		list = []*replica{r}
+	list, err := w.replicas.chosen(s.Replica)
+	if err != nil {
+		return err
 	}
 	for _, r := range list {
 		w.lastMetrics(ctx, r)
@@ -304,13 +312,9 @@ func (w *world) reload(ctx context.Context, s *scenario.Reload) error {
 	if err := w.act("reload", "", "", "gateway"); err != nil {
 		return err
 	}
-	list := w.replicas.all()
-	if s.Replica > 0 {
-		r, err := w.replicas.one(s.Replica)
-		if err != nil {
-			return err
-		}
-		list = []*replica{r}
+	list, err := w.replicas.chosen(s.Replica)
+	if err != nil {
+		return err
 	}
 	for _, r := range list {
 		reloader, ok := r.running().(system.Reloader)
