@@ -12,24 +12,43 @@ import (
 )
 
 // rebuild asks Kubernetes about entries that Redis does not know, tells Redis what is known
-// of the group, and has it decide on those that are unknown to both.
+// of the group, and has it decide on those that are unknown to both. Of the others it asks
+// once more: who stands in a page by now may have been claimed since Redis was asked first,
+// and then it was not counted yet.
 func (in *Intake) rebuild(ctx context.Context, c *chunk, r window.Request, entries []*entry) error {
 	state, err := in.group(ctx, c, entries)
 	if err != nil {
 		return err
 	}
-	var rest []*entry
 	for _, e := range entries {
-		if !in.recall(e, state) {
-			rest = append(rest, e)
-		}
+		e.item.Look = in.knows(e, state)
 	}
 	r.Count, r.Seed = false, in.seed(c, state)
-	return in.decide(ctx, c, r, rest)
+	if err := in.decide(ctx, c, r, entries); err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.item.Look {
+			in.recall(e, state)
+		}
+	}
+	return nil
 }
 
-// recall finds the incident that Kubernetes has for an entry.
-func (in *Intake) recall(e *entry, state remediation.GroupState) bool {
+// knows reports whether Kubernetes has an incident for an entry, and notes one that is over.
+func (in *Intake) knows(e *entry, state remediation.GroupState) bool {
+	own := state.Newest[e.item.Fingerprint]
+	if own != nil && in.Writer.Open(own) || state.Of(e.item.Fingerprint) != nil {
+		return true
+	}
+	if own != nil {
+		e.past = int(own.Spec.Incarnation)
+	}
+	return false
+}
+
+// recall takes over the incident that Kubernetes has for an entry.
+func (in *Intake) recall(e *entry, state remediation.GroupState) {
 	own := state.Newest[e.item.Fingerprint]
 	storm := state.Of(e.item.Fingerprint)
 	switch {
@@ -52,16 +71,10 @@ func (in *Intake) recall(e *entry, state remediation.GroupState) bool {
 			e.before = in.tally(storm.Object).Max(remediation.Tally{Newest: storm.Members[e.item.Fingerprint]})
 			e.before.Occurrences, e.before.Deliveries = 1, 1
 		}
-	default:
-		if own != nil {
-			e.past = int(own.Spec.Incarnation)
-		}
-		return false
 	}
 	if len(e.item.Episodes) == 0 {
 		e.decision.Kind = window.Resolved
 	}
-	return true
 }
 
 // take takes over an object and, if it is not new, its counters.
@@ -116,7 +129,9 @@ func (in *Intake) resolve(ctx context.Context, c *chunk) error {
 		return err
 	}
 	for _, e := range unknown {
-		in.recall(e, state)
+		if in.knows(e, state) {
+			in.recall(e, state)
+		}
 	}
 	return nil
 }

@@ -39,6 +39,8 @@ type whole struct {
 	counters *remediation.Counters
 	clock    *clock.Shifted
 	lists    int
+	// beforeList, if not nil, happens once: before the next list.
+	beforeList func()
 }
 
 func newWhole(t *testing.T) *whole {
@@ -57,6 +59,10 @@ func newWhole(t *testing.T) *whole {
 		},
 		List: func(ctx context.Context, c client.WithWatch, o client.ObjectList, opts ...client.ListOption) error {
 			w.lists++
+			if do := w.beforeList; do != nil {
+				w.beforeList = nil
+				do()
+			}
 			return c.List(ctx, o, opts...)
 		},
 	}).Build()
@@ -209,6 +215,32 @@ func TestWhoWasToJoinADeletedStormJoinsAFreshOne(t *testing.T) {
 	w.send("created", alerts("e")...)
 	w.send("member member", alerts("c", "d")...)
 	w.holds("a: 1/1/0", "b: 1/1/0", "storm: 3/3/3", "member c", "member c", "member d", "member d", "member e")
+}
+
+// Nothing was lost here: Redis was asked first, and the pages were read after another
+// request had written them, which then failed.
+func TestAMemberThatWasNotCountedYetIsNotTakenForCounted(t *testing.T) {
+	w := newWhole(t)
+	w.beforeList = func() {
+		failing := *w.Intake
+		failing.Windows = settlesNothing{w.Windows}
+		if vs, err := failing.Process(context.Background(), alerts("a", "b", "c", "x")); err == nil {
+			t.Errorf("a request that could not count was acknowledged: %v", vs)
+		}
+	}
+	w.send("duplicate", alerts("x")...)
+	w.holds("a: 0/0/0", "b: 0/0/0", "storm: 1/1/2", "member c", "member x")
+	if _, err := w.Process(context.Background(), alerts("a", "b", "c", "x")); err != nil {
+		t.Fatal(err)
+	}
+	w.holds("a: 1/1/0", "b: 1/1/0", "storm: 2/3/2", "member c", "member x")
+}
+
+// settlesNothing fails where a request would count.
+type settlesNothing struct{ intake.Windows }
+
+func (settlesNothing) Settle(context.Context, window.Group, string, []window.Settled) ([]window.Counts, error) {
+	return nil, errors.New("the connection broke")
 }
 
 // deleteStorm deletes its object; nobody collects its pages.

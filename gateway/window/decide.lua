@@ -79,6 +79,7 @@ local function decide(key, item)
   local h = load(key)
   local worth = trust(h)
   if not call.seed and (worth == 'lost' or corrupt > before) then return 'unknown', h end
+  if item.look then return 'looked', h end
   if #item.e == 0 then
     if h.uid ~= '' and worth == 'good' then return 'resolved', h end
     return (blind or doubtful) and 'unknown' or 'ignored', h

@@ -22,6 +22,8 @@ const (
 	// Unknown: Redis knows nothing of the group, or has lost what it knew of this item.
 	// Nothing was claimed; ask Kubernetes and decide again with a Seed.
 	Unknown Kind = "unknown"
+	// Looked: the item asked for a look alone.
+	Looked Kind = "looked"
 )
 
 // MaxItems is the greatest number of items in one script call: a script blocks the server.
@@ -92,6 +94,8 @@ type Item struct {
 	ResolvedAt time.Time
 	// Over is the UID of an incident that Kubernetes says is over: forget it.
 	Over string
+	// Look claims nothing: Kubernetes has an incident of it, and only Decision.Pending is asked for.
+	Look bool
 }
 
 // Object is the RemediationRequest behind an incident; of a member, the storm's own.

@@ -72,6 +72,7 @@ type callItem struct {
 	Episodes    []int64 `json:"e"`
 	ResolvedAt  int64   `json:"res"`
 	Over        string  `json:"over"`
+	Look        bool    `json:"look,omitempty"`
 	Storm       string  `json:"storm"`
 	Incarnation int     `json:"n"`
 	Occurrences int64   `json:"occ"`
@@ -148,7 +149,7 @@ func (w *Windows) call(g Group, n int) call {
 }
 
 func asCall(i Item) callItem {
-	out := callItem{Fingerprint: i.Fingerprint, Over: i.Over, Episodes: []int64{}}
+	out := callItem{Fingerprint: i.Fingerprint, Over: i.Over, Look: i.Look, Episodes: []int64{}}
 	for _, e := range i.Episodes {
 		out.Episodes = append(out.Episodes, e.UnixMilli())
 	}
