@@ -118,7 +118,7 @@ func (in *Intake) settle(ctx context.Context, c *chunk, id string) error {
 			entries = append(entries, e)
 			items = append(items, window.Settled{Item: e.item, Object: e.object, Incarnation: e.incarnation,
 				Storm: e.decision.Storm, Members: int64(e.members), Since: e.since, Occurrences: e.before.Occurrences,
-				Deliveries: e.before.Deliveries, Newest: e.before.Newest, LastSeen: e.before.LastSeen})
+				Deliveries: e.before.Deliveries, Renotifications: e.before.Renotifications, Newest: e.before.Newest, LastSeen: e.before.LastSeen})
 		}
 		if len(items) > 0 {
 			counts, err := in.Windows.Settle(ctx, c.window, id, items)
@@ -140,10 +140,11 @@ func (in *Intake) settle(ctx context.Context, c *chunk, id string) error {
 
 // tally is what the object's status should show: a storm shows the sums over its members.
 func (e *entry) tally() remediation.Tally {
-	t := remediation.Tally{Occurrences: e.counts.Occurrences, Deliveries: e.counts.Deliveries,
+	t := remediation.Tally{Occurrences: e.counts.Occurrences, Deliveries: e.counts.Deliveries, Renotifications: e.counts.Renotifications,
 		LastSeen: window.Time(e.counts.LastSeen), ResolvedAt: window.Time(e.counts.ResolvedAt), Newest: window.Time(e.counts.Newest), Truncated: int64(e.truncated)}
 	if e.decision.Storm != "" {
-		t.Occurrences, t.Deliveries, t.Members = e.counts.StormOccurrences, e.counts.StormDeliveries, e.counts.StormMembers
+		t.Occurrences, t.Deliveries, t.Renotifications, t.Members =
+			e.counts.StormOccurrences, e.counts.StormDeliveries, e.counts.StormRenotifications, e.counts.StormMembers
 	}
 	return t
 }
@@ -157,7 +158,7 @@ func (c *chunk) verdicts() []Verdict {
 		for _, a := range e.alerts {
 			v := Verdict{Index: a.Index, Verdict: e.verdict(a, first), Fingerprint: e.item.Fingerprint, Group: c.group.Tag,
 				Namespace: e.object.Namespace, Name: e.object.Name,
-				Occurrences: e.counts.Occurrences, Deliveries: e.counts.Deliveries}
+				Occurrences: e.counts.Occurrences, Deliveries: e.counts.Deliveries, Renotifications: e.counts.Renotifications}
 			if e.failure != nil {
 				v = refuse(v, e.failure)
 			}

@@ -57,8 +57,9 @@ type Verdict struct {
 	// Namespace and Name of the RemediationRequest; empty where there is none.
 	Namespace, Name string
 	// Storm is the name of the storm's object, "" outside of storms.
-	Storm                   string
-	Occurrences, Deliveries int64
+	Storm string
+	// Renotifications are the deliveries that brought no new firing.
+	Occurrences, Deliveries, Renotifications int64
 	// Reason is why an alert is refused, for programs; Detail says it for people.
 	Reason, Detail string
 	// Retryable says that a refused alert may be taken later.

@@ -69,7 +69,7 @@ func (in *Intake) recall(e *entry, state remediation.GroupState) {
 		if !uncounted {
 			// It fired once at least; what it fired until the storm's newest is in the storm's sums.
 			e.before = in.tally(storm.Object).Max(remediation.Tally{Newest: storm.Members[e.item.Fingerprint]})
-			e.before.Occurrences, e.before.Deliveries = 1, 1
+			e.before.Occurrences, e.before.Deliveries, e.before.Renotifications = 1, 1, 0
 		}
 	}
 	if len(e.item.Episodes) == 0 {
@@ -107,7 +107,7 @@ func (in *Intake) seed(c *chunk, state remediation.GroupState) *window.Seed {
 	for _, s := range state.Storms {
 		t := in.tally(s.Object)
 		out.Totals = append(out.Totals, window.SeedTotals{ID: s.ID, Members: int64(len(s.Members)), Occurrences: t.Occurrences,
-			Deliveries: t.Deliveries, LastSeen: t.LastSeen, ResolvedAt: t.ResolvedAt, Newest: t.Newest})
+			Deliveries: t.Deliveries, Renotifications: t.Renotifications, LastSeen: t.LastSeen, ResolvedAt: t.ResolvedAt, Newest: t.Newest})
 	}
 	return out
 }

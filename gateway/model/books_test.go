@@ -275,13 +275,16 @@ func (x bounds) hold(n int64) bool { return x.least <= n && n <= x.most }
 
 // true judges P5 on one object's status.
 func (b *books) true(rr *v1alpha1.RemediationRequest) *violation {
-	deliveries, occurrences, behind := b.bounds(string(rr.UID))
+	deliveries, occurrences, renotifications, behind := b.bounds(string(rr.UID))
 	s := rr.Status
 	if !deliveries.hold(s.Deliveries) {
 		return broken("P5", "deliveries of %s are %d, must lie between %d (acknowledged) and %d (counted)", b.w.object(rr), s.Deliveries, deliveries.least, deliveries.most)
 	}
 	if !occurrences.hold(s.Occurrences) {
 		return broken("P5", "occurrences of %s are %d, must lie between %d (acknowledged) and %d (counted)", b.w.object(rr), s.Occurrences, occurrences.least, occurrences.most)
+	}
+	if !renotifications.hold(s.Renotifications) {
+		return broken("P5", "renotifications of %s are %d, must lie between %d (acknowledged) and %d (counted)", b.w.object(rr), s.Renotifications, renotifications.least, renotifications.most)
 	}
 	if n := len(b.members()[rr.Name]); rr.Spec.Storm != nil && s.Members != int64(n) && (!behind || s.Members > int64(n)) {
 		return broken("P5", "status of %s counts %d members, its pages hold %d", b.w.object(rr), s.Members, n)
@@ -292,8 +295,9 @@ func (b *books) true(rr *v1alpha1.RemediationRequest) *violation {
 // bounds go through the counts of an object in their order. The most is what scripts have
 // counted, each attempt once; the least is what was acknowledged of it. What was counted and
 // in no status is lost with Redis or in a crash, and an older firing than the newest is taken
-// for known. Behind says that something may be missing.
-func (b *books) bounds(uid string) (deliveries, occurrences bounds, behind bool) {
+// for known. Behind says that something may be missing. After a loss any delivery may be a
+// renotification, or none.
+func (b *books) bounds(uid string) (deliveries, occurrences, renotifications bounds, behind bool) {
 	type delivered struct {
 		attempt     *attempt
 		fingerprint string
@@ -311,6 +315,7 @@ func (b *books) bounds(uid string) (deliveries, occurrences bounds, behind bool)
 			if !c.crash || !slices.ContainsFunc(b.counted[i:], func(c counted) bool { return c.uid == uid }) {
 				lost, behind = lost || !c.crash, true
 				deliveries.least = min(deliveries.least, c.safe[uid].Deliveries)
+				renotifications.least = 0
 				occurrences.least = min(occurrences.least, c.safe[uid].Occurrences)
 			}
 			// A request that Redis had told of the object, and that counts after the loss, begins
@@ -331,6 +336,13 @@ func (b *books) bounds(uid string) (deliveries, occurrences bounds, behind bool)
 			if acked {
 				deliveries.least++
 			}
+			again := !slices.ContainsFunc(c.episodes, func(e int64) bool { return !seen[episode{c.fingerprint, e}] })
+			if again || lost {
+				renotifications.most++
+			}
+			if again && acked && !behind {
+				renotifications.least++
+			}
 		}
 		for _, e := range c.episodes {
 			ep := episode{c.fingerprint, e}
@@ -348,7 +360,7 @@ func (b *books) bounds(uid string) (deliveries, occurrences bounds, behind bool)
 		}
 	}
 	deliveries.least, occurrences.least = max(deliveries.least, floor.deliveries), max(occurrences.least, floor.occurrences)
-	return deliveries, occurrences, behind
+	return deliveries, occurrences, renotifications, behind
 }
 
 // nextOn is the first count on an object after the i-th entry; nil for none.

@@ -78,7 +78,8 @@ func (r *raiser) look(ctx context.Context) error {
 		}
 		if r.lagging[uid] == c {
 			r.log.InfoContext(ctx, "status lagged behind", "object", rr.Namespace+"/"+rr.Name, "occurrences", c.Occurrences, "deliveries", c.Deliveries)
-			r.counters.Note(uid, rr.Namespace, rr.Name, remediation.Tally{Occurrences: c.Occurrences, Deliveries: c.Deliveries, Members: c.StormMembers,
+			r.counters.Note(uid, rr.Namespace, rr.Name, remediation.Tally{Occurrences: c.Occurrences, Deliveries: c.Deliveries,
+				Renotifications: c.Renotifications, Members: c.StormMembers,
 				LastSeen: window.Time(c.LastSeen), ResolvedAt: window.Time(c.ResolvedAt), Newest: window.Time(c.Newest)})
 		} else {
 			found[uid] = c

@@ -20,8 +20,8 @@ import (
 
 // Tally is what an object's status should show.
 type Tally struct {
-	Occurrences, Deliveries, Members int64
-	LastSeen, ResolvedAt, Newest     time.Time
+	Occurrences, Deliveries, Renotifications, Members int64
+	LastSeen, ResolvedAt, Newest                      time.Time
 	// Truncated is the most alerts that a sender left out of one delivery.
 	Truncated int64
 }
@@ -34,7 +34,8 @@ func (t Tally) Max(o Tally) Tally {
 		}
 		return b
 	}
-	return Tally{max(t.Occurrences, o.Occurrences), max(t.Deliveries, o.Deliveries), max(t.Members, o.Members),
+	return Tally{max(t.Occurrences, o.Occurrences), max(t.Deliveries, o.Deliveries),
+		max(t.Renotifications, o.Renotifications), max(t.Members, o.Members),
 		later(t.LastSeen, o.LastSeen), later(t.ResolvedAt, o.ResolvedAt), later(t.Newest, o.Newest),
 		max(t.Truncated, o.Truncated)}
 }
@@ -176,7 +177,7 @@ func (c *Counters) writeOne(ctx context.Context, uid string, e entry) (err error
 // into raises what a status shows.
 func (t Tally) into(s *v1alpha1.RemediationRequestStatus) {
 	t = t.Max(TallyOf(s))
-	s.Occurrences, s.Deliveries, s.Members = t.Occurrences, t.Deliveries, t.Members
+	s.Occurrences, s.Deliveries, s.Renotifications, s.Members = t.Occurrences, t.Deliveries, t.Renotifications, t.Members
 	s.LastSeen, s.ResolvedAt, s.NewestStartsAt = micro(t.LastSeen), micro(t.ResolvedAt), micro(t.Newest)
 	if s.Phase == "" {
 		s.Phase = v1alpha1.PhasePending
@@ -190,7 +191,8 @@ func (t Tally) into(s *v1alpha1.RemediationRequestStatus) {
 
 // TallyOf reads a status.
 func TallyOf(s *v1alpha1.RemediationRequestStatus) Tally {
-	t := Tally{Occurrences: s.Occurrences, Deliveries: s.Deliveries, Members: s.Members, Truncated: s.TruncatedAlerts}
+	t := Tally{Occurrences: s.Occurrences, Deliveries: s.Deliveries, Renotifications: s.Renotifications, Members: s.Members,
+		Truncated: s.TruncatedAlerts}
 	set := func(to *time.Time, from *metav1.MicroTime) {
 		if from != nil {
 			*to = from.Time

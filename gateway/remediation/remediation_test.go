@@ -241,7 +241,7 @@ func TestCountersAreCoalescedAndNeverFall(t *testing.T) {
 	}}, rr)
 	counters := NewCounters(c, Caller{Timeout: time.Second}, time.Hour, slog.New(slog.DiscardHandler))
 	for i := range 100 {
-		counters.Note("uid-1", rr.Namespace, rr.Name, Tally{Occurrences: 3, Deliveries: int64(i)})
+		counters.Note("uid-1", rr.Namespace, rr.Name, Tally{Occurrences: 3, Deliveries: int64(i), Renotifications: int64(i) - 5})
 	}
 	counters.Flush(context.Background())
 	counters.Flush(context.Background())
@@ -249,7 +249,7 @@ func TestCountersAreCoalescedAndNeverFall(t *testing.T) {
 	if err := c.Get(context.Background(), client.ObjectKeyFromObject(rr), &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Status.Occurrences != 5 || got.Status.Deliveries != 99 || writes != 1 || got.Status.Phase != v1alpha1.PhasePending {
+	if got.Status.Occurrences != 5 || got.Status.Deliveries != 99 || got.Status.Renotifications != 94 || writes != 1 || got.Status.Phase != v1alpha1.PhasePending {
 		t.Errorf("status %+v after %d writes", got.Status, writes)
 	}
 }

@@ -12,13 +12,14 @@ import (
 
 // verdictBody is one alert in an answer.
 type verdictBody struct {
-	Index       int       `json:"index"`
-	Verdict     string    `json:"verdict"`
-	Fingerprint string    `json:"fingerprint,omitempty"`
-	Object      *objectID `json:"remediationRequest,omitempty"`
-	Storm       string    `json:"storm,omitempty"`
-	Occurrences int64     `json:"occurrences,omitempty"`
-	Deliveries  int64     `json:"deliveries,omitempty"`
+	Index           int       `json:"index"`
+	Verdict         string    `json:"verdict"`
+	Fingerprint     string    `json:"fingerprint,omitempty"`
+	Object          *objectID `json:"remediationRequest,omitempty"`
+	Storm           string    `json:"storm,omitempty"`
+	Occurrences     int64     `json:"occurrences,omitempty"`
+	Deliveries      int64     `json:"deliveries,omitempty"`
+	Renotifications int64     `json:"renotifications,omitempty"`
 	// Reason, Retryable and Detail are there where the alert was not taken; Field, too, where it is
 	// the alert's own fault.
 	Reason    string `json:"reason,omitempty"`
@@ -129,7 +130,7 @@ func bodies(verdicts []intake.Verdict) []verdictBody {
 	out := make([]verdictBody, len(verdicts))
 	for i, v := range verdicts {
 		out[i] = verdictBody{Index: v.Index, Verdict: v.Verdict, Fingerprint: v.Fingerprint, Storm: v.Storm,
-			Occurrences: v.Occurrences, Deliveries: v.Deliveries, Reason: v.Reason, Detail: v.Detail, Group: v.Group}
+			Occurrences: v.Occurrences, Deliveries: v.Deliveries, Renotifications: v.Renotifications, Reason: v.Reason, Detail: v.Detail, Group: v.Group}
 		if v.Verdict == intake.Refused {
 			out[i].Retryable = &v.Retryable
 		}

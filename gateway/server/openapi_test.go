@@ -79,7 +79,7 @@ func verdictsOf(t *testing.T, err error, kinds ...string) *mocks.Processor {
 	t.Helper()
 	var out []intake.Verdict
 	for i, k := range kinds {
-		out = append(out, intake.Verdict{Index: i, Verdict: k, Fingerprint: strings.Repeat("a", 64), Namespace: "n", Name: "rr", Storm: "s", Occurrences: 1, Deliveries: 2})
+		out = append(out, intake.Verdict{Index: i, Verdict: k, Fingerprint: strings.Repeat("a", 64), Namespace: "n", Name: "rr", Storm: "s", Occurrences: 1, Deliveries: 2, Renotifications: 1})
 	}
 	return says(t, out, err)
 }

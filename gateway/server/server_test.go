@@ -139,7 +139,7 @@ func TestTheStatusSaysWhetherAnythingIsNew(t *testing.T) {
 }
 
 func TestTheAnswerHasAVerdictForEveryAlertInTheBatchsOrder(t *testing.T) {
-	p := says(t, []intake.Verdict{{Index: 1, Verdict: intake.Created, Fingerprint: "f", Namespace: "n", Name: "rr", Occurrences: 1, Deliveries: 2}}, nil)
+	p := says(t, []intake.Verdict{{Index: 1, Verdict: intake.Created, Fingerprint: "f", Namespace: "n", Name: "rr", Occurrences: 1, Deliveries: 2, Renotifications: 1}}, nil)
 	w := post(t, newServer(p).Public(), nameless)
 	var got answer
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != http.StatusCreated {
@@ -148,7 +148,7 @@ func TestTheAnswerHasAVerdictForEveryAlertInTheBatchsOrder(t *testing.T) {
 	if len(got.Alerts) != 2 || got.Alerts[0].Verdict != intake.Invalid || got.Alerts[0].Field == "" || got.Alerts[0].Detail == "" {
 		t.Fatalf("want the nameless alert refused with its field first, got %s", w.Body)
 	}
-	want := verdictBody{Index: 1, Verdict: intake.Created, Fingerprint: "f", Object: &objectID{"n", "rr"}, Occurrences: 1, Deliveries: 2}
+	want := verdictBody{Index: 1, Verdict: intake.Created, Fingerprint: "f", Object: &objectID{"n", "rr"}, Occurrences: 1, Deliveries: 2, Renotifications: 1}
 	if diff := cmp.Diff(want, got.Alerts[1]); diff != "" {
 		t.Error(diff)
 	}

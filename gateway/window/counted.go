@@ -27,7 +27,7 @@ func (w *Windows) Counted(ctx context.Context, refs []Ref) ([]Counts, error) {
 		if r.Storm != "" {
 			key = w.base(r.Tag) + "t:" + r.Storm
 		}
-		replies[i] = pipe.HMGet(ctx, key, "uid", "occ", "del", "last", "res", "new", "members")
+		replies[i] = pipe.HMGet(ctx, key, "uid", "occ", "del", "last", "res", "new", "members", "ren")
 	}
 	if _, err := pipe.Exec(ctx); err != nil && !redis.HasErrorPrefix(err, "WRONGTYPE") {
 		return nil, fmt.Errorf("reading %d counters: %w", len(refs), err)
@@ -35,11 +35,11 @@ func (w *Windows) Counted(ctx context.Context, refs []Ref) ([]Counts, error) {
 	out := make([]Counts, len(refs))
 	for i, reply := range replies {
 		v := reply.Val()
-		if len(v) != 7 || refs[i].Storm == "" && v[0] != refs[i].UID {
+		if len(v) != 8 || refs[i].Storm == "" && v[0] != refs[i].UID {
 			continue
 		}
 		out[i] = Counts{Occurrences: number(v[1]), Deliveries: number(v[2]), LastSeen: number(v[3]), ResolvedAt: number(v[4]),
-			Newest: number(v[5]), StormMembers: number(v[6])}
+			Newest: number(v[5]), StormMembers: number(v[6]), Renotifications: number(v[7])}
 	}
 	return out, nil
 }

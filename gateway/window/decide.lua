@@ -34,8 +34,8 @@ local function seed(s)
   for _, t in ipairs(s.totals) do
     local key = totals(t.id)
     if not numbers(key, 'members', 'occ', 'del')[1] and redis.call('HEXISTS', key, 'gone') == 0 then
-      redis.call('HSET', key, 'members', int(t.members), 'occ', int(t.occ), 'del', int(t.del), 'last', int(t.last),
-        'res', int(t.res), 'new', int(t.new), 'base', int(t.new))
+      redis.call('HSET', key, 'members', int(t.members), 'occ', int(t.occ), 'del', int(t.del), 'ren', int(t.ren),
+        'last', int(t.last), 'res', int(t.res), 'new', int(t.new), 'base', int(t.new))
       keep(key)
     end
   end
@@ -118,7 +118,7 @@ for i, item in ipairs(call.items) do
   if out.counted then
     out.c[i] = count(KEYS[3 + i], item)
   else
-    out.c[i] = {occ = 0, del = 0, last = '0', res = '0', new = '0', sm = 0, so = 0, sd = 0}
+    out.c[i] = {occ = 0, del = 0, ren = 0, last = '0', res = '0', new = '0', sm = 0, so = 0, sd = 0, sr = 0}
   end
 end
 -- An empty table would be encoded as an object.

@@ -10,7 +10,7 @@
 //	writer  makes objects durable in Kubernetes
 //	   |
 //	   v
-//	Settle  records the objects' UIDs and counts occurrences and deliveries,
+//	Settle  records the objects' UIDs and counts occurrences, deliveries, renotifications,
 //	            immediately before the sender is told 2xx
 //
 // So a request that fails has counted nothing, and its retry counts once. Both scripts may

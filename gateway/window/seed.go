@@ -23,6 +23,7 @@ type callTotals struct {
 	Members     int64  `json:"members"`
 	Occurrences int64  `json:"occ"`
 	Deliveries  int64  `json:"del"`
+	Renotified  int64  `json:"ren"`
 	LastSeen    int64  `json:"last"`
 	ResolvedAt  int64  `json:"res"`
 	Newest      int64  `json:"new"`
@@ -40,7 +41,7 @@ func asSeed(s *Seed) *callSeed {
 		out.Storm = &callStorm{s.Storm.ID, s.Storm.UID, millis(s.Storm.Last)}
 	}
 	for _, t := range s.Totals {
-		out.Totals = append(out.Totals, callTotals{t.ID, t.Members, t.Occurrences, t.Deliveries,
+		out.Totals = append(out.Totals, callTotals{t.ID, t.Members, t.Occurrences, t.Deliveries, t.Renotifications,
 			millis(t.LastSeen), millis(t.ResolvedAt), millis(t.Newest)})
 	}
 	return out

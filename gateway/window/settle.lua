@@ -6,7 +6,7 @@ for i, item in ipairs(call.items) do
     -- Another object than the one on record: its counters begin where Kubernetes left them.
     redis.call('DEL', key)
     redis.call('HSET', key, 'claim', int(now), 'n', int(item.n), 'uid', item.uid, 'name', item.name,
-      'ns', item.ns, 'storm', item.storm, 'occ', int(item.occ), 'del', int(item.del), 'last', int(item.last),
+      'ns', item.ns, 'storm', item.storm, 'occ', int(item.occ), 'del', int(item.del), 'ren', int(item.ren), 'last', int(item.last),
       'new', int(item.new))
     -- 0 is no time: a firing from before 1970 is counted as well.
     local floor = item.new

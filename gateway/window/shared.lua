@@ -39,10 +39,10 @@ local function numbers(key, ...)
 end
 
 local function load(key)
-  local f = numbers(key, 'claim', 'n', 'last', 'occ', 'del', 'res', 'new')
+  local f = numbers(key, 'claim', 'n', 'last', 'occ', 'del', 'res', 'new', 'ren')
   local t = redis.call('HMGET', key, 'uid', 'name', 'ns', 'storm', 'by')
   return {exists = f[1] and true or false, claim = num(f[1]), n = num(f[2]), last = num(f[3]), occ = num(f[4]),
-    del = num(f[5]), res = num(f[6]), new = num(f[7]),
+    del = num(f[5]), res = num(f[6]), new = num(f[7]), ren = num(f[8]),
     uid = t[1] or '', name = t[2] or '', ns = t[3] or '', storm = t[4] or '', by = t[5] or ''}
 end
 
@@ -89,11 +89,12 @@ local function episode(key, e)
   return 1
 end
 
--- count adds one delivery and the new episodes of an item to its incident and its storm.
+-- count adds one delivery and the new episodes of an item to its incident and its storm; a
+-- delivery that brings no new episode is a renotification as well.
 local function count(key, item)
   local storm = redis.call('HGET', key, 'storm') or ''
   local inStorm, sums = storm ~= '', totals(storm)
-  if inStorm then numbers(sums, 'members', 'occ', 'del', 'last', 'res', 'new', 'base') end
+  if inStorm then numbers(sums, 'members', 'occ', 'del', 'last', 'res', 'new', 'base', 'ren') end
   if #item.e > 0 then
     local deliveries, occurrences, newest = 0, 0, 0
     if once(item.fp) then
@@ -104,12 +105,15 @@ local function count(key, item)
       occurrences = occurrences + episode(key, e)
       newest = math.max(newest, e)
     end
+    local renotifications = occurrences == 0 and deliveries or 0
     redis.call('HINCRBY', key, 'occ', occurrences)
+    redis.call('HINCRBY', key, 'ren', renotifications)
     redis.call('HSET', key, 'last', int(now))
     raise(key, 'new', newest)
     if inStorm then
       redis.call('HINCRBY', sums, 'occ', occurrences)
       redis.call('HINCRBY', sums, 'del', deliveries)
+      redis.call('HINCRBY', sums, 'ren', renotifications)
       raise(sums, 'last', now, 'new', newest)
     end
   end
@@ -117,12 +121,12 @@ local function count(key, item)
   keep(key)
   local h = load(key)
   -- Times go as text: cjson keeps 14 digits of a number, and the year 9999 has 15.
-  local c = {occ = h.occ, del = h.del, last = int(h.last), res = int(h.res), new = int(h.new), sm = 0, so = 0, sd = 0}
+  local c = {occ = h.occ, del = h.del, ren = h.ren, last = int(h.last), res = int(h.res), new = int(h.new), sm = 0, so = 0, sd = 0, sr = 0}
   if inStorm then
     raise(sums, 'members', item.members, 'res', item.res)
     keep(sums)
-    local s = redis.call('HMGET', sums, 'members', 'occ', 'del')
-    c.sm, c.so, c.sd = num(s[1]), num(s[2]), num(s[3])
+    local s = redis.call('HMGET', sums, 'members', 'occ', 'del', 'ren')
+    c.sm, c.so, c.sd, c.sr = num(s[1]), num(s[2]), num(s[3]), num(s[4])
   end
   return c
 end

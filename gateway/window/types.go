@@ -73,9 +73,9 @@ type SeedStorm struct {
 
 // SeedTotals are the sums over a storm's members. What began until Newest is among them.
 type SeedTotals struct {
-	ID                               string
-	Members, Occurrences, Deliveries int64
-	LastSeen, ResolvedAt, Newest     time.Time
+	ID                                                string
+	Members, Occurrences, Deliveries, Renotifications int64
+	LastSeen, ResolvedAt, Newest                      time.Time
 }
 
 // Freed says that an object was deleted.
@@ -128,10 +128,10 @@ type Settled struct {
 	Object
 	Incarnation int
 	Storm       string
-	// Occurrences and Deliveries that the object already had where Redis knew nothing, and
-	// the newest startsAt among them.
-	Occurrences, Deliveries int64
-	Newest, LastSeen        time.Time
+	// Occurrences, Deliveries and Renotifications that the object already had where Redis knew
+	// nothing, and the newest startsAt among them.
+	Occurrences, Deliveries, Renotifications int64
+	Newest, LastSeen                         time.Time
 	// Members is how many the storm has.
 	Members int64
 	// Since is the startsAt of a fingerprint that Redis did not know and that turned out to be
@@ -140,16 +140,18 @@ type Settled struct {
 }
 
 // Counts are the counters of an item; the storm's are sums over all members, 0 where the
-// item is no member.
+// item is no member. A renotification is a delivery that brought no new episode.
 type Counts struct {
-	Occurrences int64 `json:"occ"`
-	Deliveries  int64 `json:"del"`
+	Occurrences     int64 `json:"occ"`
+	Deliveries      int64 `json:"del"`
+	Renotifications int64 `json:"ren"`
 	// LastSeen, ResolvedAt and Newest (the newest startsAt counted) in milliseconds since
 	// 1970; 0 for never.
-	LastSeen         int64 `json:"last,string"`
-	ResolvedAt       int64 `json:"res,string"`
-	Newest           int64 `json:"new,string"`
-	StormMembers     int64 `json:"sm"`
-	StormOccurrences int64 `json:"so"`
-	StormDeliveries  int64 `json:"sd"`
+	LastSeen             int64 `json:"last,string"`
+	ResolvedAt           int64 `json:"res,string"`
+	Newest               int64 `json:"new,string"`
+	StormMembers         int64 `json:"sm"`
+	StormOccurrences     int64 `json:"so"`
+	StormDeliveries      int64 `json:"sd"`
+	StormRenotifications int64 `json:"sr"`
 }

@@ -68,19 +68,20 @@ type call struct {
 
 type callItem struct {
 	Object
-	Fingerprint string  `json:"fp"`
-	Episodes    []int64 `json:"e"`
-	ResolvedAt  int64   `json:"res"`
-	Over        string  `json:"over"`
-	Look        bool    `json:"look,omitempty"`
-	Storm       string  `json:"storm"`
-	Incarnation int     `json:"n"`
-	Occurrences int64   `json:"occ"`
-	Deliveries  int64   `json:"del"`
-	Newest      int64   `json:"new"`
-	LastSeen    int64   `json:"last"`
-	Members     int64   `json:"members"`
-	Since       int64   `json:"since"`
+	Fingerprint     string  `json:"fp"`
+	Episodes        []int64 `json:"e"`
+	ResolvedAt      int64   `json:"res"`
+	Over            string  `json:"over"`
+	Look            bool    `json:"look,omitempty"`
+	Storm           string  `json:"storm"`
+	Incarnation     int     `json:"n"`
+	Occurrences     int64   `json:"occ"`
+	Deliveries      int64   `json:"del"`
+	Renotifications int64   `json:"ren"`
+	Newest          int64   `json:"new"`
+	LastSeen        int64   `json:"last"`
+	Members         int64   `json:"members"`
+	Since           int64   `json:"since"`
 }
 
 type reply struct {
@@ -115,7 +116,7 @@ func (w *Windows) Settle(ctx context.Context, g Group, requestID string, items [
 	for i, s := range items {
 		x := asCall(s.Item)
 		x.Object, x.Storm, x.Incarnation = s.Object, s.Storm, s.Incarnation
-		x.Occurrences, x.Deliveries, x.Members = s.Occurrences, s.Deliveries, s.Members
+		x.Occurrences, x.Deliveries, x.Renotifications, x.Members = s.Occurrences, s.Deliveries, s.Renotifications, s.Members
 		x.Newest, x.LastSeen, x.Since = millis(s.Newest), millis(s.LastSeen), millis(s.Since)
 		c.Items[i] = x
 	}

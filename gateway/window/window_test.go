@@ -93,6 +93,9 @@ func want(t *testing.T, got, wanted any) {
 
 func counters(c Counts) [2]int64 { return [2]int64{c.Occurrences, c.Deliveries} }
 
+// three are all counters of an item.
+func three(c Counts) [3]int64 { return [3]int64{c.Occurrences, c.Deliveries, c.Renotifications} }
+
 func TestADuplicateRestartsTheWindowUntilItPasses(t *testing.T) {
 	b := newBench(t)
 	want(t, kinds(b.decide(firing(1, 100))), []Kind{Open})
@@ -160,6 +163,26 @@ func TestEpisodesCountOnceAndDeliveriesOnceARequest(t *testing.T) {
 	want(t, counters(b.settle("r2", own(firing(1, 100, 200)))[0]), [2]int64{2, 2})
 }
 
+func TestADeliveryWithoutANewEpisodeIsARenotification(t *testing.T) {
+	b := newBench(t)
+	b.decide(firing(1, 100))
+	for _, step := range []struct {
+		request  string
+		episodes []int64
+		want     [3]int64
+	}{
+		{"r1", []int64{100, 200}, [3]int64{2, 1, 0}},
+		{"r1", []int64{100, 200}, [3]int64{2, 1, 0}}, // the same call again, as after a lost reply
+		{"r2", []int64{200}, [3]int64{2, 2, 1}},
+		{"r2", []int64{200}, [3]int64{2, 2, 1}},
+		{"r3", []int64{100, 300}, [3]int64{3, 3, 1}},
+		{"r4", nil, [3]int64{3, 3, 1}},
+		{"r5", []int64{300, 100}, [3]int64{3, 4, 2}},
+	} {
+		want(t, three(b.settle(step.request, own(firing(1, step.episodes...)))[0]), step.want)
+	}
+}
+
 func TestPureDuplicatesAreCountedByDecideOnceARequest(t *testing.T) {
 	b := newBench(t)
 	b.decide(firing(1, 100))
@@ -188,8 +211,10 @@ func TestNothingIsCountedBesideAnAlertThatIsNotDurableYet(t *testing.T) {
 func TestCountersGoOnWhereKubernetesLeftThem(t *testing.T) {
 	b := newBench(t)
 	s := own(firing(1, 100, 900))
-	s.Occurrences, s.Deliveries, s.Newest = 4, 7, time.UnixMilli(500)
-	want(t, counters(b.settle("r1", s)[0]), [2]int64{5, 8})
+	s.Occurrences, s.Deliveries, s.Renotifications, s.Newest = 4, 7, 3, time.UnixMilli(500)
+	want(t, three(b.settle("r1", s)[0]), [3]int64{5, 8, 3})
+	again := own(firing(1, 900))
+	want(t, three(b.settle("r2", again)[0]), [3]int64{5, 9, 4})
 }
 
 func TestStormTotalsAreSumsOverMembers(t *testing.T) {
@@ -201,7 +226,9 @@ func TestStormTotalsAreSumsOverMembers(t *testing.T) {
 	}
 	b.settle("r1", member(3, 1), member(4, 1))
 	got := b.settle("r2", member(3, 1, 2))[0]
-	want(t, [3]int64{got.StormMembers, got.StormOccurrences, got.StormDeliveries}, [3]int64{2, 3, 3})
+	want(t, [4]int64{got.StormMembers, got.StormOccurrences, got.StormDeliveries, got.StormRenotifications}, [4]int64{2, 3, 3, 0})
+	got = b.settle("r3", member(3, 1, 2), member(4, 1))[1]
+	want(t, [4]int64{got.StormMembers, got.StormOccurrences, got.StormDeliveries, got.StormRenotifications}, [4]int64{2, 3, 5, 2})
 }
 
 func TestRepeatsFromAClosedStormStillCount(t *testing.T) {
@@ -351,13 +378,14 @@ func TestCountsAreReadBack(t *testing.T) {
 	b.decide(firing(1, 1), firing(2, 1))
 	id := b.decide(firing(3, 1))[0].Storm
 	b.settle("r1", own(firing(1, 1, 5)), Settled{Item: firing(3, 1), Object: Object{UID: "s"}, Storm: id, Members: 1})
+	b.settle("r2", own(firing(1, 5)))
 	got, err := b.Counted(context.Background(), []Ref{{Tag: group.Tag, Fingerprint: fp(1), UID: own(firing(1)).UID},
 		{Tag: group.Tag, Fingerprint: fp(1), UID: "another"}, {Tag: group.Tag, Fingerprint: fp(7), Storm: id}, {Tag: group.Tag, Fingerprint: fp(8), UID: "none"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want(t, []int64{got[0].Occurrences, got[0].Deliveries, got[0].Newest, got[1].Deliveries, got[2].StormMembers, got[2].Occurrences, got[3].Deliveries},
-		[]int64{2, 1, 5, 0, 1, 1, 0})
+	want(t, []int64{got[0].Occurrences, got[0].Deliveries, got[0].Renotifications, got[0].Newest, got[1].Deliveries, got[2].StormMembers, got[2].Occurrences, got[3].Deliveries},
+		[]int64{2, 2, 1, 5, 0, 1, 1, 0})
 }
 
 func TestAFieldThatIsNoNumberIsReplacedAndCounted(t *testing.T) {

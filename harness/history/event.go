@@ -134,14 +134,15 @@ type Request struct {
 
 // Verdict is what the gateway said about one alert of a request.
 type Verdict struct {
-	Index       int    `json:"index"`
-	Verdict     string `json:"verdict"`
-	Fingerprint string `json:"fingerprint,omitempty"`
-	Namespace   string `json:"namespace,omitempty"`
-	Name        string `json:"name,omitempty"`
-	Storm       string `json:"storm,omitempty"`
-	Occurrences int64  `json:"occurrences,omitempty"`
-	Deliveries  int64  `json:"deliveries,omitempty"`
+	Index           int    `json:"index"`
+	Verdict         string `json:"verdict"`
+	Fingerprint     string `json:"fingerprint,omitempty"`
+	Namespace       string `json:"namespace,omitempty"`
+	Name            string `json:"name,omitempty"`
+	Storm           string `json:"storm,omitempty"`
+	Occurrences     int64  `json:"occurrences,omitempty"`
+	Deliveries      int64  `json:"deliveries,omitempty"`
+	Renotifications int64  `json:"renotifications,omitempty"`
 }
 
 // Answer ends a request. Status 0 means that none was seen.
@@ -222,7 +223,9 @@ type Object struct {
 	CreatedAt   time.Time `json:"createdAt"`
 	Occurrences int64     `json:"occurrences"`
 	Deliveries  int64     `json:"deliveries"`
-	Members     int64     `json:"members"`
+	// Renotifications is nil in histories from before they were counted.
+	Renotifications *int64 `json:"renotifications,omitempty"`
+	Members         int64  `json:"members"`
 }
 
 // Page is a StormPage in the last live list.

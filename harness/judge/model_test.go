@@ -34,6 +34,7 @@ type life struct {
 	seen        time.Time
 	episodes    map[string]bool
 	deliveries  int
+	again       int
 	members     []string
 }
 
@@ -43,7 +44,7 @@ func (m *model) now() time.Time { return t0.Add(m.at + m.offset) }
 
 func (m *model) show(l *life, change string) {
 	w := []string{"object", change, l.name, "of", l.alert, fmt.Sprintf("n=%d", l.n), "uid=" + l.uid,
-		fmt.Sprintf("occ=%d", l.occurrences()), fmt.Sprintf("del=%d", l.deliveries), fmt.Sprintf("members=%d", len(l.members))}
+		fmt.Sprintf("occ=%d", l.occurrences()), fmt.Sprintf("del=%d", l.deliveries), fmt.Sprintf("ren=%d", l.again), fmt.Sprintf("members=%d", len(l.members))}
 	if l.over {
 		w = append(w, "phase=Completed")
 	}
@@ -57,9 +58,13 @@ func (m *model) show(l *life, change string) {
 func (m *model) take(alert, startsAt string, counts bool) string {
 	episode := alert + startsAt
 	count := func(l *life, verdict string) string {
+		known := l.episodes[episode]
 		l.episodes[episode], l.seen = true, m.now()
 		if counts {
 			l.deliveries++
+			if known {
+				l.again++
+			}
 		}
 		own := 0
 		for e := range l.episodes {
@@ -308,10 +313,11 @@ func TestNoMutationOfAValidHistoryPasses(t *testing.T) {
 			o.Labels, o.Fingerprint = labelsOf("a"), fingerprintOf("a")
 			e.Object = &o
 		})},
-		"one occurrence too many": {Fail, "P5", edit(object("a-1", "listed"), func(e *history.Event) { e.Object.Occurrences++ })},
-		"one occurrence too few":  {Fail, "P5", edit(object("a-1", "listed"), func(e *history.Event) { e.Object.Occurrences-- })},
-		"one delivery too many":   {Fail, "P5", edit(object("a-1", "listed"), func(e *history.Event) { e.Object.Deliveries++ })},
-		"a member too many":       {Fail, "P5", edit(object("storm-2", "listed"), func(e *history.Event) { e.Object.Members++ })},
+		"one occurrence too many":   {Fail, "P5", edit(object("a-1", "listed"), func(e *history.Event) { e.Object.Occurrences++ })},
+		"one occurrence too few":    {Fail, "P5", edit(object("a-1", "listed"), func(e *history.Event) { e.Object.Occurrences-- })},
+		"one delivery too many":     {Fail, "P5", edit(object("a-1", "listed"), func(e *history.Event) { e.Object.Deliveries++ })},
+		"a renotification too many": {Fail, "P5", edit(object("a-1", "listed"), func(e *history.Event) { *e.Object.Renotifications++ })},
+		"a member too many":         {Fail, "P5", edit(object("storm-2", "listed"), func(e *history.Event) { e.Object.Members++ })},
 		"a page that is missing": {Inconclusive, "", func(e []history.Event) []history.Event {
 			return without(e, func(e history.Event) bool { return e.Page != nil })
 		}},

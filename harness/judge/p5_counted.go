@@ -21,8 +21,9 @@ type delivery struct{ identity, root string }
 
 // attempts of a delivery: acked ones count once together, each unclear one may count too.
 type attempts struct {
-	acked bool
-	maybe int
+	acked   bool
+	maybe   int
+	firings map[time.Time]bool
 }
 
 // bounds of the deliveries.
@@ -38,7 +39,8 @@ func (t *tally) bounds() (least, most int) {
 }
 
 // counted judges P5: occurrences are the distinct firings acknowledged, deliveries the
-// acknowledged deliveries, for each object that is left at the end. A request without an
+// acknowledged deliveries, renotifications those of them that brought no new firing, for each
+// object that is left at the end. A request without an
 // answer or with a 5xx widens the bounds; one that was refused with a 4xx has not counted.
 func counted(e *evidence, b *breach) {
 	tallies := map[*object]*tally{}
@@ -57,12 +59,16 @@ func counted(e *evidence, b *breach) {
 			t = &tally{}
 		}
 		least, most := t.bounds()
+		again, mostAgain := t.renotified()
 		possible := len(t.maybeEpisodes)
 		if e.opaque {
-			most, possible = math.MaxInt, math.MaxInt // what an unreadable body counted is unknown
+			most, possible, mostAgain = math.MaxInt, math.MaxInt, math.MaxInt // what an unreadable body counted is unknown
 		}
 		within(b, o, "occurrences", o.final.Occurrences, len(t.episodes), possible)
 		within(b, o, "deliveries", o.final.Deliveries, least, most)
+		if n := o.final.Renotifications; n != nil {
+			within(b, o, "renotifications", *n, again, mostAgain)
+		}
 	}
 	membersCounted(e, b)
 	neverFalling(e, b)
@@ -98,8 +104,9 @@ func (e *evidence) attribute(x *entry, root string, tallies map[*object]*tally) 
 		}
 		ep, de := episode{x.identity, x.StartsAt.UTC()}, delivery{x.identity, root}
 		if t.deliveries[de] == nil {
-			t.deliveries[de] = &attempts{}
+			t.deliveries[de] = &attempts{firings: map[time.Time]bool{}}
 		}
+		t.deliveries[de].firings[ep.startsAt] = true
 		t.maybeEpisodes[ep] = true
 		if certain {
 			t.episodes[ep], t.deliveries[de].acked = true, true

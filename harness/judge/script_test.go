@@ -295,6 +295,10 @@ func (s *script) object(w []string) {
 		Fingerprint: fingerprintOf(or("print", w[4])), Incarnation: int(number(o["n"], 1)), Labels: labelsOf(w[4]),
 		Phase: or("phase", "Pending"), Managed: o["unmanaged"] == "", Storm: o["storm"] != "",
 		Occurrences: number(o["occ"], 1), Deliveries: number(o["del"], 1), Members: number(o["members"], 0)}
+	if o["ren"] != "" {
+		n := number(o["ren"], 0)
+		x.Renotifications = &n
+	}
 	if x.Final {
 		s.got.Objects++
 	}

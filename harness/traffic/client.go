@@ -160,8 +160,9 @@ func ParseAnswer(status int, header http.Header, body []byte) history.Answer {
 				Namespace string `json:"namespace"`
 				Name      string `json:"name"`
 			} `json:"remediationRequest"`
-			Occurrences int64 `json:"occurrences"`
-			Deliveries  int64 `json:"deliveries"`
+			Occurrences     int64 `json:"occurrences"`
+			Deliveries      int64 `json:"deliveries"`
+			Renotifications int64 `json:"renotifications"`
 		} `json:"alerts"`
 	}
 	if json.Unmarshal(body, &doc) != nil {
@@ -171,7 +172,7 @@ func ParseAnswer(status int, header http.Header, body []byte) history.Answer {
 	for _, v := range doc.Alerts {
 		a.Verdicts = append(a.Verdicts, history.Verdict{Index: v.Index, Verdict: v.Verdict,
 			Fingerprint: v.Fingerprint, Namespace: v.Object.Namespace, Name: v.Object.Name,
-			Storm: v.Storm, Occurrences: v.Occurrences, Deliveries: v.Deliveries})
+			Storm: v.Storm, Occurrences: v.Occurrences, Deliveries: v.Deliveries, Renotifications: v.Renotifications})
 	}
 	return a
 }

@@ -110,6 +110,10 @@ type RemediationRequestStatus struct {
 	// Deliveries counts acknowledged deliveries, repeats included.
 	// +optional
 	Deliveries int64 `json:"deliveries,omitempty"`
+	// Renotifications counts those of the deliveries that brought no new firing episode, as when
+	// Alertmanager repeats a group; for a storm, over all members.
+	// +optional
+	Renotifications int64 `json:"renotifications,omitempty"`
 	// Members counts the storm's members; 0 where spec.storm is not set.
 	// +optional
 	Members int64 `json:"members,omitempty"`

@@ -129,7 +129,7 @@ func describe(rr *v1alpha1.RemediationRequest) *history.Object {
 		Labels: rr.Spec.Labels, Phase: string(rr.Status.Phase), Storm: rr.Spec.Storm != nil,
 		Managed:   rr.Labels[v1alpha1.LabelManagedBy] == v1alpha1.ManagedBy,
 		CreatedAt: rr.CreationTimestamp.Time, Occurrences: rr.Status.Occurrences,
-		Deliveries: rr.Status.Deliveries, Members: rr.Status.Members}
+		Deliveries: rr.Status.Deliveries, Renotifications: &rr.Status.Renotifications, Members: rr.Status.Members}
 	if rr.Spec.Storm != nil {
 		o.GroupKey = rr.Spec.Storm.GroupKey
 	}
