@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/stormproof/stormproof/harness/catalogue"
+	"github.com/stormproof/stormproof/harness/mutation"
 	"github.com/stormproof/stormproof/harness/scenario"
 )
 
@@ -61,10 +63,10 @@ func newNew() *cobra.Command {
 }
 
 func newSchema() *cobra.Command {
-	fragment, markdown := false, false
+	fragment, markdown, table := false, false, false
 	cmd := &cobra.Command{
 		Use:   "schema",
-		Short: "Print the JSON Schema of scenario files, for editors; or the reference, for people",
+		Short: "Print the JSON Schema of scenario files, for editors; or the reference or the catalogue's table, for people",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			write := scenario.Schema
 			switch {
@@ -72,6 +74,8 @@ func newSchema() *cobra.Command {
 				write = scenario.FragmentSchema
 			case markdown:
 				write = scenario.Reference
+			case table:
+				write = cataloguePage
 			}
 			b, err := write()
 			if err != nil {
@@ -83,6 +87,24 @@ func newSchema() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&fragment, "fragment", false, "the schema of fragment files")
 	cmd.Flags().BoolVar(&markdown, "markdown", false, "the reference of the language, as Markdown")
-	cmd.MarkFlagsMutuallyExclusive("fragment", "markdown")
+	cmd.Flags().BoolVar(&table, "catalogue", false, "the table of scenarios, seeded bugs and defects found, as Markdown")
+	cmd.MarkFlagsMutuallyExclusive("fragment", "markdown", "catalogue")
 	return cmd
+}
+
+// cataloguePage is scenarios/README.md.
+func cataloguePage() ([]byte, error) {
+	list, err := (&common{}).load(nil)
+	if err != nil {
+		return nil, err
+	}
+	mutants, err := mutation.Load(mutantsDir)
+	if err != nil {
+		return nil, err
+	}
+	ledger, err := catalogue.Ledger("fixtures/ledger.yaml")
+	if err != nil {
+		return nil, err
+	}
+	return []byte(catalogue.Page(list, mutants, ledger)), nil
 }

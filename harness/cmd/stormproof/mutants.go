@@ -31,18 +31,18 @@ func knownMutants() []string {
 
 func newMutants() *cobra.Command {
 	var only []string
-	var way string
+	c := &common{}
 	cmd := &cobra.Command{
 		Use:   "mutants",
 		Short: "Put each seeded bug into the gateway and demand that its scenarios turn red",
-		RunE:  func(cmd *cobra.Command, _ []string) error { return mutantsVerb(cmd, only, way) },
+		RunE:  func(cmd *cobra.Command, _ []string) error { return mutantsVerb(cmd, c, only) },
 	}
 	cmd.Flags().StringSliceVar(&only, "id", nil, "only these mutants")
-	cmd.Flags().StringVar(&way, "system", "auto", "how the mutated gateway runs, as for run: auto, process, binary, cluster")
+	c.environmentFlags(cmd)
 	return cmd
 }
 
-func mutantsVerb(cmd *cobra.Command, only []string, way string) (err error) {
+func mutantsVerb(cmd *cobra.Command, c *common, only []string) (err error) {
 	list, err := mutation.Load(mutantsDir)
 	if err != nil {
 		return err
@@ -66,19 +66,21 @@ func mutantsVerb(cmd *cobra.Command, only []string, way string) (err error) {
 	}
 	var survivors, blind []string
 	tried := 0
-	options := mutation.Options{Root: root, Dir: dir, Race: raceEnabled, System: way, Log: log}
-	err = mutation.KillAll(cmd.Context(), list, options, func(result mutation.Result, err error) error {
-		if err != nil {
-			return fmt.Errorf("%w; read %s", err, log.Name())
-		}
-		tried++
-		state := "killed"
-		if !result.Killed {
-			state = "SURVIVED"
-			survivors, blind = append(survivors, result.Name), append(blind, result.KilledBy...)
-		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%d/%d  %-9s %-32s %s  %5.1fs  %s\n", tried, len(list), state, result.Name, result.Promise, result.Took.Round(100*time.Millisecond).Seconds(), result.Evidence)
-		return nil
+	options := mutation.Options{Root: root, Dir: dir, System: c.system, Log: log}
+	err = withStanding(cmd, c, func() error {
+		return mutation.KillAll(cmd.Context(), list, options, func(result mutation.Result, err error) error {
+			if err != nil {
+				return fmt.Errorf("%w; read %s", err, log.Name())
+			}
+			tried++
+			state := "killed"
+			if !result.Killed {
+				state = "SURVIVED"
+				survivors, blind = append(survivors, result.Name), append(blind, result.KilledBy...)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%d/%d  %-9s %-32s %s  %5.1fs  %s\n", tried, len(list), state, result.Name, result.Promise, result.Took.Round(100*time.Millisecond).Seconds(), result.Evidence)
+			return nil
+		})
 	})
 	if err != nil {
 		return errors.Join(err, log.Close())

@@ -146,40 +146,70 @@ func newUp() *cobra.Command {
 }
 
 func upVerb(cmd *cobra.Command, c *common) (err error) {
+	d, takeDown, err := stand(cmd, c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, takeDown()) }()
+	fmt.Fprintf(cmd.OutOrStdout(), "export KUBECONFIG=%s\nexport REDIS_ADDR=%s\nup; `stormproof run` in this folder uses it; stop it with Ctrl-C or: stormproof down\n", d.Kubeconfig, d.Redis.Addr)
+	<-cmd.Context().Done()
+	return nil
+}
+
+// stand brings up an environment that every `stormproof run` in this folder uses until
+// takeDown, which works after an interrupt as well.
+func stand(cmd *cobra.Command, c *common) (d environment.Description, takeDown func() error, err error) {
+	old, err := readStanding(cmd.ErrOrStderr())
+	if err != nil {
+		return d, nil, err
+	}
+	if old != nil {
+		return d, nil, usageError{fmt.Errorf("process %d holds an environment in this folder already; type: stormproof down", old.PID)}
+	}
+	dir, err := standingDir()
+	if err != nil {
+		return d, nil, err
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "environment"), 0o755); err != nil {
+		return d, nil, fmt.Errorf("making the environment's folder: %w", err)
+	}
+	env, err := environment.Up(cmd.Context(), c.environment(cmd, dir))
+	if err != nil {
+		return d, nil, err
+	}
+	takeDown = func() error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), downWithin)
+		defer cancel()
+		return errors.Join(env.Down(ctx), os.RemoveAll(standingPath()), os.RemoveAll(dir))
+	}
+	d = env.Describe()
+	s := standing{PID: os.Getpid(), Started: time.Now(), Asked: asked(cmd), Description: filepath.Join(dir, "environment.json")}
+	if s.Born, err = process.StartTime(s.PID); err != nil {
+		err = fmt.Errorf("reading this process's own start: %w", err)
+	} else {
+		err = errors.Join(d.Write(s.Description), s.write())
+	}
+	if err != nil {
+		return d, nil, errors.Join(err, takeDown())
+	}
+	return d, takeDown, nil
+}
+
+// withStanding calls do while an environment is up in this folder: the one that is there, or
+// else one of its own.
+func withStanding(cmd *cobra.Command, c *common, do func() error) error {
 	old, err := readStanding(cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
-	if old != nil {
-		return usageError{fmt.Errorf("process %d holds an environment in this folder already; type: stormproof down", old.PID)}
+	if old == nil {
+		_, takeDown, err := stand(cmd, c)
+		if err != nil {
+			return err
+		}
+		return errors.Join(do(), takeDown())
 	}
-	dir, err := standingDir()
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Join(dir, "environment"), 0o755); err != nil {
-		return fmt.Errorf("making the environment's folder: %w", err)
-	}
-	env, err := environment.Up(cmd.Context(), c.environment(cmd, dir))
-	if err != nil {
-		return err
-	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), time.Minute)
-		defer cancel()
-		err = errors.Join(err, env.Down(ctx), os.Remove(standingPath()), os.RemoveAll(dir))
-	}()
-	s := standing{PID: os.Getpid(), Started: time.Now(), Asked: asked(cmd), Description: filepath.Join(dir, "environment.json")}
-	if s.Born, err = process.StartTime(s.PID); err != nil {
-		return fmt.Errorf("reading this process's own start: %w", err)
-	}
-	d := env.Describe()
-	if err := errors.Join(d.Write(s.Description), s.write()); err != nil {
-		return err
-	}
-	fmt.Fprintf(cmd.OutOrStdout(), "export KUBECONFIG=%s\nexport REDIS_ADDR=%s\nup; `stormproof run` in this folder uses it; stop it with Ctrl-C or: stormproof down\n", d.Kubeconfig, d.Redis.Addr)
-	<-cmd.Context().Done()
-	return nil
+	return do()
 }
 
 // write stores the state whole or not at all: another process may read it at any moment.
