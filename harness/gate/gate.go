@@ -88,6 +88,9 @@ type UnitRun struct {
 	Error string
 }
 
+// Red says that something failed, or did not run.
+func (u UnitRun) Red() bool { return u.Error != "" || u.Failed > 0 || u.Passed == 0 }
+
 // Lint is what the linter said.
 type Lint struct {
 	// Ran is false when it could not run at all.
@@ -147,7 +150,7 @@ func unit(c Criteria, e Evidence, add adder) {
 	}
 	green, passed, skipped, first := 0, 0, 0, ""
 	for _, u := range e.Unit {
-		if u.Error == "" && u.Failed == 0 && u.Passed > 0 {
+		if !u.Red() {
 			green++
 			passed = u.Passed
 		} else if first == "" {

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -102,17 +103,42 @@ func (g *gateFlags) collect(cmd *cobra.Command, s *session, c gate.Criteria, log
 		fmt.Fprintf(out, "gate: lint: %d issues\n", e.Lint.Issues)
 		red = red || !e.Lint.Ran || e.Lint.Issues > c.LintIssues
 	}
-	for i := 0; i < c.UnitRuns && ctx.Err() == nil && (g.keepGoing || !red); i++ {
-		begin := time.Now()
-		u := gate.RunUnit(ctx, g.seed+int64(i), raceEnabled, log)
-		e.Unit = append(e.Unit, u)
-		fmt.Fprintf(out, "gate: unit run %d of %d, seed %d: %d passed, %d failed (%.0f s) %s\n", i+1, c.UnitRuns, u.Seed, u.Passed, u.Failed, time.Since(begin).Seconds(), u.Error)
-		red = red || u.Failed > 0 || u.Error != ""
+	if c.UnitRuns > 0 && ctx.Err() == nil && (g.keepGoing || !red) {
+		if e.Unit, err = g.unit(cmd, c, log); err != nil {
+			return e, err
+		}
+		red = red || slices.ContainsFunc(e.Unit, gate.UnitRun.Red)
 	}
 	if ctx.Err() != nil || red && !g.keepGoing {
 		return e, ctx.Err()
 	}
 	return e, g.integration(cmd, s, c, &e.Report)
+}
+
+// unit builds the unit tests once and runs them as often as the criteria say.
+func (g *gateFlags) unit(cmd *cobra.Command, c gate.Criteria, log io.Writer) (runs []gate.UnitRun, err error) {
+	dir, err := os.MkdirTemp("", "stormproof-unit-")
+	if err != nil {
+		return nil, fmt.Errorf("making a folder for the unit tests: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	ctx, out, begin := cmd.Context(), cmd.OutOrStdout(), time.Now()
+	tests, err := gate.BuildUnit(ctx, dir, raceEnabled, log)
+	if err != nil {
+		fmt.Fprintf(out, "gate: %v\n", err)
+		return []gate.UnitRun{{Error: err.Error()}}, ctx.Err()
+	}
+	fmt.Fprintf(out, "gate: unit tests built (%.0f s)\n", time.Since(begin).Seconds())
+	for i := 0; i < c.UnitRuns && ctx.Err() == nil; i++ {
+		begin := time.Now()
+		u := tests.Run(ctx, g.seed+int64(i))
+		runs = append(runs, u)
+		fmt.Fprintf(out, "gate: unit run %d of %d, seed %d: %d passed, %d failed (%.0f s) %s\n", i+1, c.UnitRuns, u.Seed, u.Passed, u.Failed, time.Since(begin).Seconds(), u.Error)
+		if u.Red() && !g.keepGoing {
+			break
+		}
+	}
+	return runs, nil
 }
 
 func (g *gateFlags) integration(cmd *cobra.Command, s *session, c gate.Criteria, r *report.Report) (err error) {
