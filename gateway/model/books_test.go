@@ -30,12 +30,23 @@ type books struct {
 	acknowledged []*attempt
 	crashed      bool
 	slow         *violation
+	// forgot is the last request that had begun when Redis forgot everything; 0 for never.
+	forgot int
+	// places in storms that were ever written, by storm and fingerprint. A stray was written
+	// after Redis had forgotten, by a request that had begun before: what the windows had
+	// given it, they no longer knew.
+	places map[string]stray
 }
+
+type stray bool
 
 // life is an object's.
 type life struct {
 	rr                   *v1alpha1.RemediationRequest
 	made, deleted, ended time.Time
+	// freed is the last request that had begun when the windows heard of the deletion; -1 for not yet.
+	freed int
+	stray stray
 }
 
 // counted is one alert that a script counted on an object. Where safe is set it stands for a
@@ -52,19 +63,39 @@ type counted struct {
 	before int
 }
 
-func newBooks(w *world) *books { return &books{w: w, objects: map[string]*life{}} }
+func newBooks(w *world) *books {
+	return &books{w: w, objects: map[string]*life{}, places: map[string]stray{}}
+}
 
-// creates notes a new object.
-func (b *books) creates(o client.Object) {
-	if rr, ok := o.(*v1alpha1.RemediationRequest); ok {
-		b.objects[string(rr.UID)] = &life{rr: rr.DeepCopy(), made: time.Now()}
-		b.order = append(b.order, string(rr.UID))
+// writes notes new objects, and members of storms.
+func (b *books) writes(a *attempt, o client.Object) {
+	is := stray(a != nil && a.n <= b.forgot)
+	switch o := o.(type) {
+	case *v1alpha1.RemediationRequest:
+		if b.objects[string(o.UID)] == nil {
+			b.objects[string(o.UID)] = &life{rr: o.DeepCopy(), made: time.Now(), freed: -1, stray: is}
+			b.order = append(b.order, string(o.UID))
+		}
+	case *v1alpha1.StormPage:
+		for _, m := range o.Spec.Members {
+			if _, known := b.places[o.Spec.Storm+" "+m.Fingerprint]; !known {
+				b.places[o.Spec.Storm+" "+m.Fingerprint] = is
+			}
+		}
 	}
 }
 
 func (b *books) deletes(rr *v1alpha1.RemediationRequest) {
 	b.objects[string(rr.UID)].deleted = time.Now()
 }
+
+// frees notes that the windows have heard of a deletion.
+func (b *books) frees(rr *v1alpha1.RemediationRequest) {
+	b.w.mu.Lock()
+	defer b.w.mu.Unlock()
+	b.objects[string(rr.UID)].freed = b.w.n
+}
+
 func (b *books) ends(rr *v1alpha1.RemediationRequest) { b.objects[string(rr.UID)].ended = time.Now() }
 
 // loses notes that Redis forgets, or that a replica crashes, and what is safe in Kubernetes.
@@ -74,6 +105,9 @@ func (b *books) loses(crash bool) {
 		safe[string(rr.UID)] = rr.Status
 	}
 	b.counted = append(b.counted, counted{safe: safe, crash: crash, before: b.w.n})
+	if !crash {
+		b.forgot = b.w.n
+	}
 }
 
 // script notes what a script that was applied has counted.
@@ -140,7 +174,7 @@ func (b *books) members() (of map[string][]string) {
 	return of
 }
 
-// instant judges what must be true at every moment.
+// instant judges what must be true at every moment. Strays are left out.
 func (b *books) instant() *violation {
 	members := b.members()
 	open := map[string]string{} // by fingerprint: where it is open
@@ -160,8 +194,13 @@ func (b *books) instant() *violation {
 		list := []string{rr.Spec.Fingerprint}
 		if rr.Spec.Storm != nil {
 			list = members[rr.Name]
+		} else if b.objects[string(rr.UID)].stray {
+			continue
 		}
 		for _, fingerprint := range list {
+			if b.places[rr.Name+" "+fingerprint] {
+				continue
+			}
 			if v := at(fingerprint, b.w.object(rr)); v != nil {
 				return v
 			}
@@ -183,7 +222,7 @@ func (b *books) bounded() *violation {
 	made := map[string][]time.Time{}
 	for _, uid := range b.order {
 		l := b.objects[uid]
-		if !l.deleted.IsZero() {
+		if !l.deleted.IsZero() || bool(l.stray) {
 			continue
 		}
 		group := l.rr.Labels[v1alpha1.LabelGroup]
@@ -236,8 +275,8 @@ func (b *books) visible(a *attempt) *violation {
 			return broken("P1", "%s was acknowledged as %s of an object that never was", who, verdict.Verdict)
 		case l.rr.Name != verdict.Name:
 			return broken("P1", "%s was acknowledged as %s of %s and counted on %s", who, verdict.Verdict, verdict.Name, l.rr.Name)
-		case !l.deleted.IsZero() && l.deleted.Before(a.began):
-			return broken("P1", "%s was acknowledged as %s of %s, which a user had deleted before", who, verdict.Verdict, b.w.object(l.rr))
+		case l.freed >= 0 && l.freed < a.n:
+			return broken("P1", "%s was acknowledged as %s of %s, which a user had deleted, and the windows had heard of it", who, verdict.Verdict, b.w.object(l.rr))
 		case l.rr.Spec.Storm == nil && l.rr.Spec.Fingerprint != fp:
 			return broken("P1", "%s was acknowledged as %s of %s", who, verdict.Verdict, b.w.object(l.rr))
 		case l.rr.Spec.Storm != nil && l.deleted.IsZero() && !slices.Contains(members[l.rr.Name], fp):

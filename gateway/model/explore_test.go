@@ -17,40 +17,16 @@ type explorer struct {
 	mini    *miniredis.Miniredis
 	scripts map[string]string
 	bug     bug
-	holds   holds
 }
 
-func newExplorer(t *testing.T, b bug, h holds) *explorer {
-	return &explorer{t: t, mini: miniredis.RunT(t), scripts: map[string]string{}, bug: b, holds: h}
-}
-
-// holds says what the gateway stands by now. What it does not is left out of schedules.
-type holds struct {
-	// lateRetries: a sender may retry later than a storm's window after its first attempt.
-	lateRetries bool
-	// forgetting: Redis may forget everything, be it at once or when keys have expired.
-	forgetting bool
-	// deletions: users may delete objects.
-	deletions bool
-}
-
-// kinds are the ops to draw from.
-func (h holds) kinds() string {
-	out := usual
-	if !h.forgetting {
-		out = strings.ReplaceAll(out, string(opFlush), "")
-	}
-	if !h.deletions {
-		out = strings.ReplaceAll(out, string(opDelete), "")
-	}
-	return out
+func newExplorer(t *testing.T, b bug) *explorer {
+	return &explorer{t: t, mini: miniredis.RunT(t), scripts: map[string]string{}, bug: b}
 }
 
 // play returns what a plan breaks, nil for nothing, and what happened, in words.
 func (x *explorer) play(p plan) (v *violation, story []string) {
 	synctest.Test(x.t, func(*testing.T) {
 		w := newWorld(x.mini, x.scripts, x.bug)
-		w.holds = x.holds
 		defer w.stop()
 		v = w.play(p)
 		story = w.story
@@ -83,7 +59,7 @@ func (x *explorer) search(n int, seed uint64) *found {
 	tb := &quiet{T: x.t}
 	tb.run(func() {
 		rapid.Check(tb, func(r *rapid.T) {
-			p := plans(x.holds.kinds()).Draw(r, "plan")
+			p := plans().Draw(r, "plan")
 			if v, _ := x.play(p); v != nil {
 				out.plan = p
 				r.Fatal(v.promise)

@@ -41,6 +41,9 @@ func (l redisLink) EvalSha(ctx context.Context, sha string, keys []string, args 
 	return cmd
 }
 
+// frees begins the line of a call that forgets a deleted object.
+const frees = "frees the window of"
+
 // scriptCall is as much of the scripts' argument as the books need.
 type scriptCall struct {
 	Items []struct {
@@ -61,6 +64,9 @@ func (l redisLink) Eval(ctx context.Context, script string, keys []string, args 
 	what := "asks the windows about"
 	if len(call.Items) > 0 && call.Items[0].UID != "" {
 		what = "counts"
+	}
+	if strings.HasSuffix(keys[2], ":r:free") {
+		what = frees
 	}
 	for _, item := range call.Items {
 		what += " " + w.letter(item.Fingerprint)
@@ -125,8 +131,8 @@ func (l clusterLink) call(ctx context.Context, o client.Object, what string, do 
 	out, err := leave(ctx, l.by, false, what+" "+w.describe(o), func() (client.Object, error) {
 		theirs := mine.DeepCopyObject().(client.Object)
 		err := do(theirs)
-		if err == nil && what == "creates" {
-			w.books.creates(theirs)
+		if err == nil && what != "reads" {
+			w.books.writes(attemptOf(ctx), theirs)
 		}
 		return theirs, err
 	})

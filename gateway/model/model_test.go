@@ -13,15 +13,11 @@ var (
 	soak = flag.Int("soak", 0, "how many schedules TestSoak plays; 0 leaves it out")
 	seed = flag.Uint64("seed", 0, "where TestSoak begins; 0 takes the time")
 	play = flag.String("plan", "", "a schedule that TestSoak plays, and tells, instead")
-	also = flag.String("also", "", "what TestSoak holds the gateway to beside what it holds: late, forget, delete")
 )
-
-// now is what main holds to: see holds.
-var now = holds{lateRetries: true}
 
 // TestTheProtocolHolds is the short version of the soak, the same each time.
 func TestTheProtocolHolds(t *testing.T) {
-	if f := newExplorer(t, bug{}, now).search(100, 1); f != nil {
+	if f := newExplorer(t, bug{}).search(100, 1); f != nil {
 		t.Error(f)
 	}
 }
@@ -33,7 +29,7 @@ func TestProtocolBugsAreFound(t *testing.T) {
 			continue // the soak looks for it: it takes a while
 		}
 		t.Run(b.name, func(t *testing.T) {
-			f := newExplorer(t, b, now).search(1000, 1)
+			f := newExplorer(t, b).search(1000, 1)
 			if f == nil {
 				t.Fatalf("not found in 1000 schedules: a protocol that %s", b.what)
 			}
@@ -62,7 +58,7 @@ func TestAScheduleDoesTheSameEachTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := newExplorer(t, bug{}, now)
+	x := newExplorer(t, bug{})
 	_, first := x.play(p)
 	for range 5 {
 		_, again := x.play(p)
@@ -74,13 +70,9 @@ func TestAScheduleDoesTheSameEachTime(t *testing.T) {
 
 // TestSoak is `make soak`: many schedules of the real protocol, and a hunt for each bug.
 func TestSoak(t *testing.T) {
-	held := now
-	held.lateRetries = held.lateRetries || strings.Contains(*also, "late")
-	held.forgetting = held.forgetting || strings.Contains(*also, "forget")
-	held.deletions = held.deletions || strings.Contains(*also, "delete")
 	switch {
 	case *play != "":
-		replay(t, held)
+		replay(t)
 		return
 	case *soak == 0:
 		return // `make soak` asks for it
@@ -89,12 +81,8 @@ func TestSoak(t *testing.T) {
 		*seed = uint64(time.Now().UnixNano())
 	}
 	fmt.Printf("seed %d\n", *seed)
-	hunt := bugs()
-	if *also != "" {
-		hunt = nil
-	}
-	for _, b := range hunt {
-		f := newExplorer(t, b, now).search(10000, *seed)
+	for _, b := range bugs() {
+		f := newExplorer(t, b).search(10000, *seed)
 		if f == nil {
 			t.Fail()
 			fmt.Printf("NOT FOUND in 10000 schedules: %s, which %s\n", b.name, b.what)
@@ -105,7 +93,7 @@ func TestSoak(t *testing.T) {
 	const round = 500
 	played, violations, begin := 0, 0, time.Now()
 	for i := uint64(0); played < *soak && violations < 3; i++ {
-		x, n := newExplorer(t, bug{}, held), min(round, *soak-played)
+		x, n := newExplorer(t, bug{}), min(round, *soak-played)
 		if f := x.search(n, *seed+i*1e6); f != nil {
 			violations++
 			played += f.after + 1
@@ -120,12 +108,12 @@ func TestSoak(t *testing.T) {
 }
 
 // replay tells one schedule.
-func replay(t *testing.T, h holds) {
+func replay(t *testing.T) {
 	p, err := read(*play)
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, story := newExplorer(t, bug{}, h).play(p)
+	v, story := newExplorer(t, bug{}).play(p)
 	for _, line := range story {
 		fmt.Println("  " + line)
 	}

@@ -14,10 +14,12 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/google/uuid"
 
+	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
 	"github.com/stormproof/stormproof/gateway/config"
 	"github.com/stormproof/stormproof/gateway/intake"
 	"github.com/stormproof/stormproof/gateway/memory"
 	"github.com/stormproof/stormproof/gateway/policy"
+	"github.com/stormproof/stormproof/gateway/reconcile"
 	"github.com/stormproof/stormproof/gateway/remediation"
 	"github.com/stormproof/stormproof/gateway/window"
 )
@@ -56,8 +58,6 @@ type world struct {
 	deliveries   []*delivery
 	requests     sync.WaitGroup
 	n, runs      int
-	began        time.Time
-	holds        holds
 	story        []string
 
 	mu      sync.Mutex // guards arrived and deaths, which many goroutines see
@@ -75,7 +75,9 @@ type replica struct {
 	dead     bool
 	intake   *intake.Intake
 	counters *remediation.Counters
-	writing  bool // its counters, of which there is one writer
+	// reconciler hears of deletions; the first replica's leads.
+	reconciler *reconcile.Reconciler
+	writing    bool // its counters, of which there is one writer
 }
 
 // Now implements clock.Clock.
@@ -87,7 +89,7 @@ func (r *replica) Offset() time.Duration { return 0 }
 func newWorld(mini *miniredis.Miniredis, scripts map[string]string, b bug) *world {
 	mini.FlushAll()
 	uuid.SetRand(&dice{source: rand.NewChaCha8([32]byte{})})
-	w := &world{mini: mini, scripts: scripts, cluster: memory.New(), bug: b, began: time.Now(), config: config.Defaults(), fingerprints: map[string]string{}}
+	w := &world{mini: mini, scripts: scripts, cluster: memory.New(), bug: b, config: config.Defaults(), fingerprints: map[string]string{}}
 	w.config.Storm.Rules[0].Threshold = threshold
 	w.policy, _ = policy.Compile(w.config.Policy) // the defaults, which a test of theirs compiles
 	w.books = newBooks(w)
@@ -123,11 +125,13 @@ func (w *world) start(name string) *replica {
 		writers.over = w.bug.client(w.cluster)
 	}
 	r.counters = remediation.NewCounters(kubernetes, caller, w.config.Kubernetes.FlushInterval, slog.New(slog.DiscardHandler))
+	windows := window.New(redisLink{by: r}, w.config.Redis.Prefix, w.config.Dedup.Window, r, nil)
 	r.intake = &intake.Intake{Config: w.config, Policy: w.policy, Counters: r.counters, Clock: r,
-		Windows: window.New(redisLink{by: r}, w.config.Redis.Prefix, w.config.Dedup.Window, r, nil),
+		Windows: windows,
 		Pages:   remediation.NewPages(kubernetes, caller, w.config.Limits.RequestTimeout, r),
 		Writer: remediation.NewWriter(remediation.Options{Client: writers, Caller: caller, Clock: r, Window: w.config.Dedup.Window,
 			HoldWhileActive: w.config.Dedup.HoldWhileActive, LastSeen: func(uid string) time.Time { return r.counters.Known(uid).LastSeen }})}
+	r.reconciler = &reconcile.Reconciler{Windows: func() reconcile.Windows { return windows }, Log: slog.New(slog.DiscardHandler)}
 	if w.bug.wire != nil {
 		w.bug.wire(r)
 	}
@@ -156,16 +160,18 @@ func (w *world) crash(i int) {
 	w.books.loses(true)
 }
 
-// pass lets time pass. Counters are written once a second: a longer time is not a step of a
-// schedule of its own for them.
+// pass lets time pass. Counters are written once a second, and deletions are heard of in
+// two: a longer time is not a step of a schedule of its own for them.
 func (w *world) pass(d time.Duration) {
 	for _, r := range w.replicas {
-		if d < 30*time.Second {
-			break
+		if d >= 30*time.Second {
+			w.writeCounters(r)
 		}
-		w.writeCounters(r)
 		for range 100 {
-			i := slices.IndexFunc(w.waiting, func(c *call) bool { return c.by == r && !c.orphan.Load() && !strings.HasPrefix(c.what, "request ") })
+			i := slices.IndexFunc(w.waiting, func(c *call) bool {
+				return c.by == r && !c.orphan.Load() && (d >= 2*time.Second && strings.HasPrefix(c.what, frees) ||
+					d >= 30*time.Second && !strings.HasPrefix(c.what, "request "))
+			})
 			if i < 0 {
 				break
 			}
@@ -235,12 +241,6 @@ func (w *world) do(o op) {
 		w.mini.FlushAll()
 	case opTime:
 		d := pauses[o.a%len(pauses)]
-		if d >= w.config.Storm.Rules[0].Window/2 && !w.holds.lateRetries {
-			_ = w.finish() // a world that does not rest is found later
-		}
-		if !w.holds.forgetting && time.Since(w.began)+d > 10*time.Minute {
-			return
-		}
 		w.say("%s pass", d)
 		w.pass(d)
 	case opSkew:
@@ -264,6 +264,7 @@ func (w *world) user(o op) {
 		w.say("a user deletes %s", w.object(&rr))
 		w.books.deletes(&rr)
 		_ = w.cluster.Delete(context.Background(), &rr) // it was there a line above
+		w.hears(w.replicas[0], &rr)
 		return
 	}
 	if !rr.Status.Phase.Terminal() {
@@ -271,6 +272,20 @@ func (w *world) user(o op) {
 		w.books.ends(&rr)
 		_ = w.cluster.Complete(rr) // as above
 	}
+}
+
+// hears lets a reconciler free the window of a deleted object, which it tries until it can. A
+// deletion that it has heard of goes with it when it crashes.
+func (w *world) hears(r *replica, rr *v1alpha1.RemediationRequest) {
+	w.requests.Go(func() {
+		for r.ctx.Err() == nil {
+			if _, err := r.reconciler.Reconcile(r.ctx, reconcile.Deleted(rr)); err == nil {
+				w.books.frees(rr)
+				return
+			}
+		}
+	})
+	w.settle()
 }
 
 // quiet lets the world come to rest: senders retry until all is acknowledged, and the

@@ -100,8 +100,8 @@ func (r *Reconciler) term(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("building the manager: %w", err)
 	}
-	c, err := controller.NewTyped("deletions", m, controller.TypedOptions[deletion]{Reconciler: r, MaxConcurrentReconciles: 4,
-		RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[deletion](50*time.Millisecond, 5*time.Second)})
+	c, err := controller.NewTyped("deletions", m, controller.TypedOptions[Deletion]{Reconciler: r, MaxConcurrentReconciles: 4,
+		RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[Deletion](50*time.Millisecond, 5*time.Second)})
 	if err != nil {
 		return fmt.Errorf("building the controller: %w", err)
 	}
@@ -155,29 +155,33 @@ func slim(o any) (any, error) {
 	return out, nil
 }
 
-// deletion is an object that is gone, and what Redis knows it by.
-type deletion struct {
+// Deletion is an object that is gone, and what Redis knows it by.
+type Deletion struct {
 	name, group, fingerprint, uid, storm string
+}
+
+// Deleted is the deletion of an object.
+func Deleted(rr *v1alpha1.RemediationRequest) Deletion {
+	d := Deletion{name: rr.Namespace + "/" + rr.Name, group: rr.Labels[v1alpha1.LabelGroup], fingerprint: rr.Spec.Fingerprint, uid: string(rr.UID)}
+	if rr.Spec.Storm != nil {
+		d.storm = rr.Spec.Storm.ID
+	}
+	return d
 }
 
 // deletions turns deleted objects into work. One that a finalizer holds is still there, but
 // no alert is counted on it any more.
-func deletions() handler.TypedFuncs[*v1alpha1.RemediationRequest, deletion] {
-	add := func(rr *v1alpha1.RemediationRequest, q workqueue.TypedRateLimitingInterface[deletion]) {
-		if rr.Labels[v1alpha1.LabelManagedBy] != v1alpha1.ManagedBy {
-			return
+func deletions() handler.TypedFuncs[*v1alpha1.RemediationRequest, Deletion] {
+	add := func(rr *v1alpha1.RemediationRequest, q workqueue.TypedRateLimitingInterface[Deletion]) {
+		if rr.Labels[v1alpha1.LabelManagedBy] == v1alpha1.ManagedBy {
+			q.Add(Deleted(rr))
 		}
-		d := deletion{name: rr.Namespace + "/" + rr.Name, group: rr.Labels[v1alpha1.LabelGroup], fingerprint: rr.Spec.Fingerprint, uid: string(rr.UID)}
-		if rr.Spec.Storm != nil {
-			d.storm = rr.Spec.Storm.ID
-		}
-		q.Add(d)
 	}
-	return handler.TypedFuncs[*v1alpha1.RemediationRequest, deletion]{
-		DeleteFunc: func(_ context.Context, e event.TypedDeleteEvent[*v1alpha1.RemediationRequest], q workqueue.TypedRateLimitingInterface[deletion]) {
+	return handler.TypedFuncs[*v1alpha1.RemediationRequest, Deletion]{
+		DeleteFunc: func(_ context.Context, e event.TypedDeleteEvent[*v1alpha1.RemediationRequest], q workqueue.TypedRateLimitingInterface[Deletion]) {
 			add(e.Object, q)
 		},
-		UpdateFunc: func(_ context.Context, e event.TypedUpdateEvent[*v1alpha1.RemediationRequest], q workqueue.TypedRateLimitingInterface[deletion]) {
+		UpdateFunc: func(_ context.Context, e event.TypedUpdateEvent[*v1alpha1.RemediationRequest], q workqueue.TypedRateLimitingInterface[Deletion]) {
 			if e.ObjectNew.DeletionTimestamp != nil {
 				add(e.ObjectNew, q)
 			}
@@ -186,7 +190,7 @@ func deletions() handler.TypedFuncs[*v1alpha1.RemediationRequest, deletion] {
 }
 
 // Reconcile frees the window of a deleted object. An error brings it back later.
-func (r *Reconciler) Reconcile(ctx context.Context, d deletion) (ctrlreconcile.Result, error) {
+func (r *Reconciler) Reconcile(ctx context.Context, d Deletion) (ctrlreconcile.Result, error) {
 	err := r.Windows().Free(ctx, window.Group{Tag: d.group}, window.Freed{Fingerprint: d.fingerprint, UID: d.uid, Storm: d.storm, NewStorm: uuid.NewString()[:8]})
 	if err != nil {
 		return ctrlreconcile.Result{}, err

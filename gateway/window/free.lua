@@ -1,6 +1,12 @@
 numbers(KEYS[2], 'last')
 for i, item in ipairs(call.items) do
-  if item.uid ~= '' and load(KEYS[3 + i]).uid == item.uid then redis.call('DEL', KEYS[3 + i]) end
+  if item.uid ~= '' then
+    if load(KEYS[3 + i]).uid == item.uid then redis.call('DEL', KEYS[3 + i]) end
+    -- A request that met the object may be about to count on it; none takes a minute.
+    sane(totals(item.uid), 'hash')
+    redis.call('HSET', totals(item.uid), 'gone', '1')
+    redis.call('PEXPIRE', totals(item.uid), 60000)
+  end
   if item.storm ~= '' then
     local sums = totals(item.storm)
     redis.call('DEL', sums)

@@ -1,7 +1,8 @@
 numbers(KEYS[2], 'last')
 local out = {c = {}}
-for i, item in ipairs(call.items) do
-  local key = KEYS[3 + i]
+
+-- record makes the object the one that the next alert is counted on.
+local function record(key, item)
   if load(key).uid ~= item.uid then
     -- Another object than the one on record: its counters begin where Kubernetes left them.
     redis.call('DEL', key)
@@ -24,7 +25,17 @@ for i, item in ipairs(call.items) do
     redis.call('HSET', KEYS[2], 'uid', item.uid)
     keep(KEYS[2])
   end
-  out.c[i] = count(key, item)
+end
+
+-- A user may have deleted the object after the request met it: then the next alert is to open
+-- another one, and what may be on record by now is that one's.
+for i, item in ipairs(call.items) do
+  if gone(item.uid) or item.storm ~= '' and gone(item.storm) then
+    out.c[i] = {occ = #item.e, del = math.min(#item.e, 1), last = int(now), res = int(item.res), new = '0', sm = 0, so = 0, sd = 0}
+  else
+    record(KEYS[3 + i], item)
+    out.c[i] = count(KEYS[3 + i], item)
+  end
 end
 out.corrupt = corrupt
 return cjson.encode(out)

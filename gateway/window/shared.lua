@@ -50,6 +50,12 @@ end
 -- after it was closed. It shares the hash tag, so it lies in the same slot.
 local function totals(storm) return string.sub(KEYS[2], 1, -2) .. 't:' .. storm end
 
+-- gone: a user deleted a storm, or the object with this UID.
+local function gone(id)
+  sane(totals(id), 'hash')
+  return redis.call('HEXISTS', totals(id), 'gone') == 1
+end
+
 local function keep(key) redis.call('PEXPIRE', key, call.ttl) end
 
 -- once is true the first time that this request counts this fingerprint.

@@ -351,6 +351,28 @@ func TestADeletedObjectIsForgottenOnlyByItsUID(t *testing.T) {
 	want(t, kinds(b.decide(firing(1, 100), firing(2, 100), firing(3, 100))), []Kind{Open, Open, Member})
 }
 
+// A request that found the object before it was deleted counts after it: what the next alert
+// meets must not be the dead object, nor may its successor's record be lost.
+func TestARequestThatOutlivesItsObjectLeavesNoRecord(t *testing.T) {
+	b := newBench(t)
+	b.decide(firing(1, 100))
+	old, next := own(firing(1, 100)), own(firing(1, 100))
+	next.UID = "next"
+	b.free(Freed{Fingerprint: fp(1), UID: old.UID})
+	want(t, counters(b.settle("r1", old)[0]), [2]int64{1, 1})
+	want(t, kinds(b.decide(firing(1, 100))), []Kind{Open})
+	b.settle("r2", next)
+	b.settle("r3", old)
+	want(t, b.decide(firing(1, 100))[0].UID, "next")
+
+	b.decide(firing(2, 1))
+	id := b.decide(firing(3, 1))[0].Storm
+	b.free(Freed{Fingerprint: fp(9), UID: "storm-uid", Storm: id, NewStorm: "later"})
+	b.settle("r4", Settled{Item: firing(3, 1), Object: Object{UID: "storm-uid", Name: "storm", Namespace: "ns"}, Storm: id, Incarnation: 1, Members: 1})
+	d := b.decide(firing(3, 1))[0]
+	want(t, []any{d.Kind, d.Storm}, []any{Member, "later"})
+}
+
 func (b *bench) free(f Freed) {
 	b.t.Helper()
 	if err := b.Free(context.Background(), group, f); err != nil {
