@@ -187,7 +187,7 @@ func (in *Intake) durable(ctx context.Context, c *chunk, id string, count bool) 
 	err := in.write(ctx, c)
 	var gone *remediation.GoneError
 	if errors.As(err, &gone) {
-		return in.afresh(ctx, c, id, gone.Storm)
+		return in.afresh(ctx, c, id, gone)
 	}
 	return err
 }

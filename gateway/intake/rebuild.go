@@ -147,9 +147,9 @@ func (in *Intake) group(ctx context.Context, c *chunk, entries []*entry) (remedi
 
 // afresh leaves a storm whose object a user deleted, and decides anew on those that were to
 // join it: they join the next one. It may be deleted as well; then the sender tries again.
-func (in *Intake) afresh(ctx context.Context, c *chunk, id, storm string) error {
-	err := in.Windows.Free(ctx, c.window, window.Freed{Fingerprint: remediation.StormFingerprint(c.group.Key, storm),
-		Storm: storm, NewStorm: uuid.NewString()[:8]})
+func (in *Intake) afresh(ctx context.Context, c *chunk, id string, gone *remediation.GoneError) error {
+	err := in.Windows.Free(ctx, c.window, window.Freed{Fingerprint: remediation.StormFingerprint(c.group.Key, gone.Storm),
+		UID: gone.UID, Storm: gone.Storm, NewStorm: uuid.NewString()[:8]})
 	if err != nil {
 		return &RedisError{err}
 	}
@@ -163,7 +163,6 @@ func (in *Intake) afresh(ctx context.Context, c *chunk, id, storm string) error 
 		return err
 	}
 	err = in.write(ctx, c)
-	var gone *remediation.GoneError
 	if errors.As(err, &gone) {
 		return &remediation.UnavailableError{Doing: "joining the storm", Err: err}
 	}

@@ -78,8 +78,8 @@ func (b *books) writes(a *attempt, o client.Object) {
 		}
 	case *v1alpha1.StormPage:
 		for _, m := range o.Spec.Members {
-			if _, known := b.places[o.Spec.Storm+" "+m.Fingerprint]; !known {
-				b.places[o.Spec.Storm+" "+m.Fingerprint] = is
+			if _, known := b.places[owner(o)+" "+m.Fingerprint]; !known {
+				b.places[owner(o)+" "+m.Fingerprint] = is
 			}
 		}
 	}
@@ -161,18 +161,21 @@ func (b *books) newest(letter string) int {
 	return out
 }
 
-// members are the fingerprints in a storm's pages.
+// members are the fingerprints in the pages of storms, by UID: a storm that was deleted leaves
+// pages to one of the same name for a while, if they were written just then.
 func (b *books) members() (of map[string][]string) {
 	of = map[string][]string{}
 	var list v1alpha1.StormPageList
 	_ = b.w.cluster.List(b.w.replicas[0].ctx, &list) // fails for other kinds only
 	for _, page := range list.Items {
 		for _, m := range page.Spec.Members {
-			of[page.Spec.Storm] = append(of[page.Spec.Storm], m.Fingerprint)
+			of[owner(&page)] = append(of[owner(&page)], m.Fingerprint)
 		}
 	}
 	return of
 }
+
+func owner(page *v1alpha1.StormPage) string { return string(page.OwnerReferences[0].UID) }
 
 // instant judges what must be true at every moment. Strays are left out.
 func (b *books) instant() *violation {
@@ -193,12 +196,12 @@ func (b *books) instant() *violation {
 		}
 		list := []string{rr.Spec.Fingerprint}
 		if rr.Spec.Storm != nil {
-			list = members[rr.Name]
+			list = members[string(rr.UID)]
 		} else if b.objects[string(rr.UID)].stray {
 			continue
 		}
 		for _, fingerprint := range list {
-			if b.places[rr.Name+" "+fingerprint] {
+			if b.places[string(rr.UID)+" "+fingerprint] {
 				continue
 			}
 			if v := at(fingerprint, b.w.object(rr)); v != nil {
@@ -279,7 +282,7 @@ func (b *books) visible(a *attempt) *violation {
 			return broken("P1", "%s was acknowledged as %s of %s, which a user had deleted, and the windows had heard of it", who, verdict.Verdict, b.w.object(l.rr))
 		case l.rr.Spec.Storm == nil && l.rr.Spec.Fingerprint != fp:
 			return broken("P1", "%s was acknowledged as %s of %s", who, verdict.Verdict, b.w.object(l.rr))
-		case l.rr.Spec.Storm != nil && l.deleted.IsZero() && !slices.Contains(members[l.rr.Name], fp):
+		case l.rr.Spec.Storm != nil && l.deleted.IsZero() && !slices.Contains(members[string(l.rr.UID)], fp):
 			return broken("P1", "%s was acknowledged as %s of %s, whose pages do not hold it", who, verdict.Verdict, b.w.object(l.rr))
 		}
 		if v := b.notPast(a, k, l, who); v != nil {
@@ -325,7 +328,7 @@ func (b *books) true(rr *v1alpha1.RemediationRequest) *violation {
 	if !renotifications.hold(s.Renotifications) {
 		return broken("P5", "renotifications of %s are %d, must lie between %d (acknowledged) and %d (counted)", b.w.object(rr), s.Renotifications, renotifications.least, renotifications.most)
 	}
-	if n := len(b.members()[rr.Name]); rr.Spec.Storm != nil && s.Members != int64(n) && (!behind || s.Members > int64(n)) {
+	if n := len(b.members()[string(rr.UID)]); rr.Spec.Storm != nil && s.Members != int64(n) && (!behind || s.Members > int64(n)) {
 		return broken("P5", "status of %s counts %d members, its pages hold %d", b.w.object(rr), s.Members, n)
 	}
 	return nil

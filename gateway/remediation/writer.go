@@ -218,8 +218,8 @@ func (w *Writer) LastSeen(rr *v1alpha1.RemediationRequest) time.Time {
 
 // GoneError says that the object of a storm was deleted by a user.
 type GoneError struct {
-	// Storm is the id that the windows gave it.
-	Storm string
+	// Storm is the id that the windows gave it, UID its object's.
+	Storm, UID string
 }
 
 // Error names the storm.
@@ -250,8 +250,10 @@ func (w *Writer) EnsureStorm(ctx context.Context, members []Incident, id, uid st
 	}
 	existing := newest[opener.Fingerprint]
 	switch {
-	case uid != "" && existing == nil, existing != nil && existing.DeletionTimestamp != nil:
-		return Found{}, nil, &GoneError{Storm: id}
+	case uid != "" && existing == nil:
+		return Found{}, nil, &GoneError{Storm: id, UID: uid}
+	case existing != nil && existing.DeletionTimestamp != nil:
+		return Found{}, nil, &GoneError{Storm: id, UID: string(existing.UID)}
 	case existing != nil:
 		return Found{Object: existing}, own, nil
 	case len(own) == len(members):

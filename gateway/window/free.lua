@@ -7,8 +7,10 @@ for i, item in ipairs(call.items) do
     redis.call('HSET', totals(item.uid), 'gone', '1')
     redis.call('PEXPIRE', totals(item.uid), 60000)
   end
-  if item.storm ~= '' then
-    local sums = totals(item.storm)
+  local sums = totals(item.storm)
+  sane(sums, 'hash')
+  -- It may have another object by now, of which the deletion was not.
+  if item.storm ~= '' and (redis.call('HGET', sums, 'uid') or item.uid) == item.uid then
     redis.call('DEL', sums)
     redis.call('HSET', sums, 'gone', '1')
     keep(sums)

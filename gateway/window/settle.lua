@@ -21,8 +21,15 @@ local function record(key, item)
     end
     if floor ~= 0 then redis.call('HSET', key, 'floor', int(floor)) end
   end
-  if item.storm ~= '' and redis.call('HGET', KEYS[2], 'id') == item.storm then
-    redis.call('HSET', KEYS[2], 'uid', item.uid)
+  if item.storm == '' then return end
+  -- A storm that a user deleted lives again where a request made its object once more, having
+  -- asked before. The group goes on with it, unless the next one has an object by now.
+  local again = gone(item.storm)
+  if again then redis.call('HDEL', totals(item.storm), 'gone') end
+  redis.call('HSET', totals(item.storm), 'uid', item.uid)
+  local open = redis.call('HMGET', KEYS[2], 'id', 'uid')
+  if open[1] == item.storm or again and open[1] and not open[2] then
+    redis.call('HSET', KEYS[2], 'id', item.storm, 'uid', item.uid)
     keep(KEYS[2])
   end
 end
@@ -30,7 +37,7 @@ end
 -- A user may have deleted the object after the request met it: then the next alert is to open
 -- another one, and what may be on record by now is that one's.
 for i, item in ipairs(call.items) do
-  if gone(item.uid) or item.storm ~= '' and gone(item.storm) then
+  if gone(item.uid) then
     out.c[i] = {occ = #item.e, del = math.min(#item.e, 1), last = int(now), res = int(item.res), new = '0', sm = 0, so = 0, sd = 0}
   else
     record(KEYS[3 + i], item)

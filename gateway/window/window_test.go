@@ -371,6 +371,12 @@ func TestARequestThatOutlivesItsObjectLeavesNoRecord(t *testing.T) {
 	b.settle("r4", Settled{Item: firing(3, 1), Object: Object{UID: "storm-uid", Name: "storm", Namespace: "ns"}, Storm: id, Incarnation: 1, Members: 1})
 	d := b.decide(firing(3, 1))[0]
 	want(t, []any{d.Kind, d.Storm}, []any{Member, "later"})
+
+	// Another one, which had asked before, made the storm's object once more.
+	b.settle("r5", Settled{Item: firing(4, 1), Object: Object{UID: "again", Name: "storm", Namespace: "ns"}, Storm: id, Incarnation: 1, Members: 1})
+	b.free(Freed{Fingerprint: fp(9), UID: "storm-uid", Storm: id, NewStorm: "later still"}) // as after a lost reply
+	want(t, kinds(b.decide(firing(4, 1))), []Kind{Duplicate})
+	want(t, b.decide(firing(5, 1))[0].StormUID, "again")
 }
 
 func (b *bench) free(f Freed) {
