@@ -3,7 +3,9 @@ package model
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -368,6 +370,13 @@ func (b *books) bounds(uid string) (deliveries, occurrences, renotifications bou
 			}
 			continue
 		}
+		if _, had := newest[c.fingerprint]; c.uid != uid && had && b.astray(c.fingerprint) {
+			// Its record goes to the other place, and begins at nothing if it comes back.
+			lost, behind = true, true
+			floor.deliveries, floor.occurrences = max(floor.deliveries, deliveries.least), max(floor.occurrences, occurrences.least)
+			deliveries.least, occurrences.least, renotifications.least = 0, 0, 0
+			maps.DeleteFunc(seen, func(e episode, _ bool) bool { return e.fingerprint == c.fingerprint })
+		}
 		if c.uid != uid {
 			continue
 		}
@@ -403,6 +412,21 @@ func (b *books) bounds(uid string) (deliveries, occurrences, renotifications bou
 	}
 	deliveries.least, occurrences.least = max(deliveries.least, floor.deliveries), max(occurrences.least, floor.occurrences)
 	return deliveries, occurrences, renotifications, behind
+}
+
+// astray says that a loss of Redis left a fingerprint with a place too many.
+func (b *books) astray(fingerprint string) bool {
+	for place, stray := range b.places {
+		if bool(stray) && strings.HasSuffix(place, " "+fingerprint) {
+			return true
+		}
+	}
+	for _, l := range b.objects {
+		if bool(l.stray) && l.rr.Spec.Fingerprint == fingerprint {
+			return true
+		}
+	}
+	return false
 }
 
 // nextOn is the first count on an object after the i-th entry; nil for none.

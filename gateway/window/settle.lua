@@ -38,7 +38,8 @@ end
 -- another one, and what may be on record by now is that one's.
 for i, item in ipairs(call.items) do
   if gone(item.uid) then
-    out.c[i] = {occ = #item.e, del = math.min(#item.e, 1), last = int(now), res = int(item.res), new = '0', sm = 0, so = 0, sd = 0}
+    out.c[i] = {occ = #item.e, del = math.min(#item.e, 1), ren = 0,
+      last = int(now), res = int(item.res), new = '0', sm = 0, so = 0, sd = 0, sr = 0}
   else
     record(KEYS[3 + i], item)
     out.c[i] = count(KEYS[3 + i], item)
