@@ -40,6 +40,7 @@ import (
 	"github.com/stormproof/stormproof/gateway/remediation"
 	"github.com/stormproof/stormproof/gateway/server"
 	"github.com/stormproof/stormproof/gateway/shadow"
+	"github.com/stormproof/stormproof/gateway/traces"
 	"github.com/stormproof/stormproof/gateway/window"
 )
 
@@ -68,6 +69,7 @@ type Gateway struct {
 	caller     remediation.Caller
 	pages      *remediation.Pages
 	metrics    *server.Metrics
+	traces     *traces.Traces
 	// config is the one in force; refused says that the file holds another. Both belong to
 	// the goroutine that follows the file.
 	config        config.Config
@@ -110,9 +112,13 @@ func New(o Options) (*Gateway, error) {
 		return nil, err
 	}
 	metrics := server.NewMetrics()
-	caller := remediation.Caller{Start: observeKubernetes(metrics), Timeout: o.Config.Kubernetes.Timeout, Limit: &remediation.Limit{}}
+	spans, err := traces.New(o.Config.Telemetry.Traces, o.Logger, metrics.SpansDropped)
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	caller := remediation.Caller{Start: observeKubernetes(metrics, spans), Timeout: o.Config.Kubernetes.Timeout, Limit: &remediation.Limit{}}
 	metrics.Limit(caller.Limit.State)
-	g := &Gateway{options: o, config: o.Config, log: o.Logger, kubernetes: kubernetes, transport: transport, caller: caller, metrics: metrics,
+	g := &Gateway{options: o, config: o.Config, log: o.Logger, kubernetes: kubernetes, transport: transport, caller: caller, metrics: metrics, traces: spans,
 		redis:    store,
 		counters: remediation.NewCounters(kubernetes, caller, o.Config.Kubernetes.FlushInterval, o.Logger),
 		pages:    remediation.NewPages(kubernetes, caller, o.Config.Limits.RequestTimeout, o.Clock)}
@@ -126,14 +132,14 @@ func New(o Options) (*Gateway, error) {
 		Windows: func() reconcile.Windows { return g.windows.Load() }}
 	g.server = server.New(o.Config.Limits, &g.process, g.checks(kubernetes, o.Config.Kubernetes.Namespace), metrics, o.Logger)
 	g.server.Testing, g.server.Trusted = o.Testing, o.Config.Listen.Trusted()
-	g.server.Shadow = g.process.shadow
+	g.server.Shadow, g.server.Trace = g.process.shadow, spans.Request
 	gate, err := g.gate(o.Config)
 	if err == nil {
 		g.server.Authenticate(gate)
 		err = g.listen()
 	}
 	if err != nil {
-		return nil, errors.Join(err, g.redis.Close())
+		return nil, errors.Join(err, g.redis.Close(), spans.Stop(context.Background()))
 	}
 	return g, nil
 }
@@ -267,7 +273,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	background.Wait()
 	g.counters.Flush(grace)
 	g.transport.CloseIdleConnections()
-	return errors.Join(err, g.redis.Close())
+	return errors.Join(err, g.redis.Close(), g.traces.Stop(grace))
 }
 
 func (g *Gateway) httpServer(h http.Handler) *http.Server {

@@ -33,7 +33,7 @@ func changed(path string, a, b reflect.Value) []string {
 func NeedsRestart(key string) bool {
 	section, _, _ := strings.Cut(key, ".")
 	switch section {
-	case "listen", "kubernetes", "redis":
+	case "listen", "kubernetes", "redis", "telemetry":
 		return true
 	}
 	switch key {

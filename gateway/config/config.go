@@ -24,6 +24,7 @@ type Config struct {
 	Policy     policy.Config `yaml:"policy"`
 	Log        Log           `yaml:"log"`
 	Auth       Auth          `yaml:"auth"`
+	Telemetry  Telemetry     `yaml:"telemetry"`
 	// Shadow, if given, is tried beside the rest: what would become of each alert is counted,
 	// nothing is made of it. What it leaves out is as above.
 	Shadow *Rules `yaml:"shadow,omitempty"`
@@ -192,6 +193,8 @@ func Defaults() Config {
 		Policy: policy.Default(),
 		Log:    Log{Level: "info"},
 		Auth:   defaultAuth(),
+
+		Telemetry: Telemetry{Traces: Traces{SampleRatio: 1}},
 	}
 }
 

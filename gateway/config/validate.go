@@ -26,7 +26,7 @@ func (c Config) Validate() error {
 	return errors.Join(
 		c.Listen.validate(), c.Kubernetes.validate(), c.Redis.validate(),
 		c.Dedup.validate(), c.Storm.validate(c.Dedup.IgnoredLabels), c.Limits.validate(),
-		policyErr, c.Log.validate(), c.Shadow.validate(), c.Auth.validate(c.Listen.TLS),
+		policyErr, c.Log.validate(), c.Shadow.validate(), c.Auth.validate(c.Listen.TLS), c.Telemetry.validate(),
 	)
 }
 

@@ -22,6 +22,7 @@ import (
 var unused = map[string]string{
 	"stormproof_degraded":                    "its rule and panel come with the degraded mode",
 	"stormproof_degraded_fingerprints_total": "its panel comes with the degraded mode",
+	"stormproof_trace_spans_dropped_total":   "a lost span harms nobody's alert: it is for who misses one",
 	"stormproof_alerts_refused_total":        "stormproof_alerts_total has the sums; the reasons are for looking closer",
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/stormproof/stormproof/gateway/alert"
 	"github.com/stormproof/stormproof/gateway/crash"
 	"github.com/stormproof/stormproof/gateway/intake"
+	"github.com/stormproof/stormproof/gateway/traces"
 )
 
 // verdictBody is one alert in an answer.
@@ -95,6 +96,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, books *books, al
 		books.book(a.Verdict, a.Reason)
 		s.logVerdict(r, a)
 	}
+	traces.Counts(r.Context(), counts)
 	if counts[intake.Invalid]+counts[intake.Refused] == len(alerts) {
 		noneTaken(alerts).write(w)
 		return

@@ -39,6 +39,7 @@ type Metrics struct {
 	shadow     *prometheus.CounterVec
 	shadowPrio *prometheus.CounterVec
 	shadowLost prometheus.Counter
+	spansLost  prometheus.Counter
 	reloads    *prometheus.CounterVec
 	reloaded   prometheus.Gauge
 
@@ -95,6 +96,8 @@ func NewMetrics() *Metrics {
 			Help: "Alerts by their priority, and by the one that the shadow configuration would have given."}, []string{"priority", "would"}),
 		shadowLost: f.NewCounter(prometheus.CounterOpts{Name: "stormproof_shadow_dropped_total",
 			Help: "Alerts that were not tried on the shadow configuration."}),
+		spansLost: f.NewCounter(prometheus.CounterOpts{Name: "stormproof_trace_spans_dropped_total",
+			Help: "Spans that the collector did not get: it is away, or slower than requests come."}),
 		reloads: f.NewCounterVec(prometheus.CounterOpts{Name: "stormproof_config_reloads_total",
 			Help: "Changes of the configuration file by result: accepted or refused."}, []string{"result"}),
 		reloaded: f.NewGauge(prometheus.GaugeOpts{Name: "stormproof_config_last_reload_successful",
@@ -162,6 +165,9 @@ func (m *Metrics) ShadowPriority(priority, would string) {
 // ShadowDropped implements shadow.Observer.
 func (m *Metrics) ShadowDropped(alerts int) { m.shadowLost.Add(float64(alerts)) }
 
+// SpansDropped counts spans that were not sent.
+func (m *Metrics) SpansDropped(n int) { m.spansLost.Add(float64(n)) }
+
 // Corrupt counts replaced keys.
 func (m *Metrics) Corrupt(n int) { m.corrupt.Add(float64(n)) }
 
@@ -188,19 +194,26 @@ func (m *Metrics) Committed(members int, opened bool) {
 	}
 }
 
-// Redis counts one call of a script.
-func (m *Metrics) Redis(script string, took time.Duration, err error) {
+// Redis counts one call of a script, and says how it went in a word.
+func (m *Metrics) Redis(script string, took time.Duration, err error) string {
 	m.redisCalls.WithLabelValues(script).Observe(took.Seconds())
 	if err != nil {
 		m.redisErrors.WithLabelValues(script).Inc()
+		return "failed"
 	}
+	return ok
 }
 
-// Kubernetes counts one attempt.
-func (m *Metrics) Kubernetes(verb, resource string, took time.Duration, err error) {
-	m.kubernetes.WithLabelValues(verb, resource, outcome(err)).Inc()
+// Kubernetes counts one attempt, and says how it went in a word.
+func (m *Metrics) Kubernetes(verb, resource string, took time.Duration, err error) string {
+	result := outcome(err)
+	m.kubernetes.WithLabelValues(verb, resource, result).Inc()
 	m.kubeCalls.WithLabelValues(verb, resource).Observe(took.Seconds())
+	return result
 }
+
+// ok is how a call went that did not fail.
+const ok = "ok"
 
 // reasons bounds a label: an admission webhook may answer with any reason that it likes.
 var reasons = []metav1.StatusReason{metav1.StatusReasonUnauthorized, metav1.StatusReasonForbidden, metav1.StatusReasonNotFound,
@@ -213,7 +226,7 @@ func outcome(err error) string {
 	var status apierrors.APIStatus
 	switch reason := apierrors.ReasonForError(err); {
 	case err == nil:
-		return "ok"
+		return ok
 	case !errors.As(err, &status):
 		return "transport"
 	case slices.Contains(reasons, reason):

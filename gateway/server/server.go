@@ -31,6 +31,7 @@ import (
 	"github.com/stormproof/stormproof/gateway/intake"
 	"github.com/stormproof/stormproof/gateway/panics"
 	"github.com/stormproof/stormproof/gateway/park"
+	"github.com/stormproof/stormproof/gateway/traces"
 )
 
 // Processor decides on a batch of alerts.
@@ -67,6 +68,8 @@ type Server struct {
 	Testing http.Handler
 	// Shadow, if not nil, answers at /shadow on the private listener. Set it before Admin.
 	Shadow http.Handler
+	// Trace, if not nil, begins the span of a request. Set it before Public.
+	Trace func(r *http.Request, route string) (*http.Request, func(status int))
 	// Trusted are the proxies whose X-Forwarded-For is believed. Set it before Public.
 	Trusted []netip.Prefix
 }
@@ -180,6 +183,10 @@ func (s *Server) observe(next *http.ServeMux) http.Handler {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")
 		_, route := next.Handler(r)
+		traced := func(int) {}
+		if s.Trace != nil {
+			r, traced = s.Trace(r, route)
+		}
 		out := &statusWriter{ResponseWriter: w}
 		defer func() {
 			if cause := recover(); cause != nil {
@@ -187,7 +194,12 @@ func (s *Server) observe(next *http.ServeMux) http.Handler {
 			}
 			s.metrics.requests.WithLabelValues(route, strconv.Itoa(out.status)).Inc()
 			s.metrics.duration.WithLabelValues(route).Observe(time.Since(begin).Seconds())
-			s.log.Log(r.Context(), loudness(r), "request", "route", route, "source", auth.Source(r.Context()), "status", out.status, "ms", time.Since(begin).Milliseconds())
+			line := []any{"route", route, "source", auth.Source(r.Context()), "status", out.status, "ms", time.Since(begin).Milliseconds()}
+			if id := traces.ID(r.Context()); id != "" {
+				line = append(line, "trace", id)
+			}
+			s.log.Log(r.Context(), loudness(r), "request", line...)
+			traced(out.status)
 		}()
 		next.ServeHTTP(out, r)
 	})

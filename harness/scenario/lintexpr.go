@@ -93,6 +93,8 @@ func (l *linter) variables() {
 				l.addIn(a.field, at, "`it` is known in where only", "write about rr, for example rr.all(r, r.spec.priority == 'P1')")
 			case name == "redisNodes" && l.scenario.Needs.sharded() == "":
 				l.addIn(a.field, at, "redisNodes are the servers of a topology, and this scenario has none of its own", "write needs: {redis: own, topology: sentinel}")
+			case name == "spans" && len(l.scenario.Sinks) == 0:
+				l.addIn(a.field, at, "spans come to a sink, and there is none", "write sinks: [collector], and gateway: {telemetry: {traces: {endpoint: '{{sink.collector}}'}}}")
 			case name == "objects" && (l.scenario.System == nil || len(l.scenario.System.Objects) == 0):
 				l.addIn(a.field, at, "no kinds of objects are declared", "list them in system.objects; the gateway's own are rr and pages")
 			}

@@ -21,7 +21,7 @@ const mostSunk = 64 << 20
 type Received struct {
 	Method, Path string
 	Headers      map[string]string
-	// Body is what JSON.Unmarshal makes of it, or the text where it is no JSON.
+	// Body is what JSON.Unmarshal makes of it, the spans of an OTLP export, or the text.
 	Body any
 	// At is when it came in, since the Sink was opened; Status what it was answered, 0 for nothing.
 	At     time.Duration
@@ -66,7 +66,12 @@ func (s *Sink) take(w http.ResponseWriter, r *http.Request) {
 	for name := range r.Header {
 		got.Headers[strings.ToLower(name)] = r.Header.Get(name)
 	}
-	if json.Unmarshal(b, &got.Body) != nil {
+	good := http.StatusOK
+	if got.Headers["content-type"] == protobuf {
+		if got.Body, err = spansOf(b); err != nil {
+			good = http.StatusBadRequest
+		}
+	} else if json.Unmarshal(b, &got.Body) != nil {
 		got.Body = string(b)
 	}
 	// It is recorded when it comes in, so that a request that hangs is seen, too.
@@ -79,7 +84,8 @@ func (s *Sink) take(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	if status == 0 {
-		status = http.StatusOK
+		status = good
+		w.WriteHeader(good)
 	}
 	s.mu.Lock()
 	s.received[n].Status = status

@@ -24,6 +24,7 @@ var Variables = map[string]string{
 	"metrics":    "map from series, or name summed over its series, to value; over all replicas",
 	"metricLint": "list of what promtool check metrics finds wrong with the metrics of all replicas",
 	"received":   "map from sink to its requests: {method, path, headers, body, atMs, status}",
+	"spans":      "list of {name, traceId, spanId, parentId, kind, status, message, attributes, resource, durationMs}: what was exported to the sinks by OTLP, and taken",
 	"objects":    "list of the objects that the system writes, of the kinds in system.objects",
 	"faults":     "map from fault id to {planned, matched, applied}",
 	"kube":       "map from 'verb resource' to the number of requests that the gateway made",

@@ -48,6 +48,7 @@ func (w *world) vars(ctx context.Context) map[string]any {
 		"metrics":    lazy(func() (any, error) { return w.metrics(ctx) }),
 		"metricLint": lazy(func() (any, error) { return w.metricLint(ctx) }),
 		"received":   sync.OnceValue(func() any { return w.received() }),
+		"spans":      sync.OnceValue(func() any { return w.spans() }),
 		"objects":    lazy(func() (any, error) { return w.objects(ctx) }),
 		"ready":      sync.OnceValue(func() any { return w.ready(ctx) }),
 		"health":     sync.OnceValue(func() any { return w.get(ctx, w.first()+"/healthz") }),

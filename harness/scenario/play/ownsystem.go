@@ -169,6 +169,15 @@ func (w *world) received() map[string]any {
 	return out
 }
 
+// spans are those that the sinks got, for expressions.
+func (w *world) spans() []any {
+	out := []any{}
+	for _, name := range w.scenario.Sinks {
+		out = append(out, w.sinks[name].Spans()...)
+	}
+	return out
+}
+
 // kinds are lists of the kinds of objects that the system writes.
 func (w *world) kinds() ([]*unstructured.UnstructuredList, []client.ListOption, error) {
 	var lists []*unstructured.UnstructuredList
