@@ -34,7 +34,7 @@ func (i Incident) object(name string, incarnation int, now time.Time) *v1alpha1.
 			Name: name, Namespace: i.Namespace,
 			Labels: map[string]string{
 				v1alpha1.LabelManagedBy:   v1alpha1.ManagedBy,
-				v1alpha1.LabelFingerprint: labelValue(i.Fingerprint),
+				v1alpha1.LabelFingerprint: LabelValue(i.Fingerprint),
 				v1alpha1.LabelGroup:       i.Group.Tag,
 			},
 			Annotations: map[string]string{v1alpha1.AnnotationOpenedAt: stamp(now),
@@ -67,8 +67,8 @@ func stamped(text string, otherwise time.Time) time.Time {
 	return otherwise
 }
 
-// openedAt is when an object's incident opened.
-func openedAt(rr *v1alpha1.RemediationRequest) time.Time {
+// OpenedAt is when an object's incident opened.
+func OpenedAt(rr *v1alpha1.RemediationRequest) time.Time {
 	return stamped(rr.Annotations[v1alpha1.AnnotationOpenedAt], rr.CreationTimestamp.Time)
 }
 

@@ -36,7 +36,7 @@ func FuzzNames(f *testing.F) {
 				}
 			}
 		}
-		if bad := validation.IsValidLabelValue(labelValue(alert.Digest(group1, id1))); len(bad) > 0 {
+		if bad := validation.IsValidLabelValue(LabelValue(alert.Digest(group1, id1))); len(bad) > 0 {
 			t.Errorf("a fingerprint's label: %v", bad)
 		}
 	})

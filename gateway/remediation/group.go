@@ -89,7 +89,7 @@ func (w *Writer) Group(ctx context.Context, namespaces []string, tag string) (Gr
 }
 
 func (g *GroupState) add(rr *v1alpha1.RemediationRequest) {
-	g.Openings = append(g.Openings, Opening{Fingerprint: rr.Spec.Fingerprint, At: openedAt(rr)})
+	g.Openings = append(g.Openings, Opening{Fingerprint: rr.Spec.Fingerprint, At: OpenedAt(rr)})
 	if old := g.Newest[rr.Spec.Fingerprint]; old == nil || rr.Spec.Incarnation > old.Spec.Incarnation {
 		g.Newest[rr.Spec.Fingerprint] = rr
 	}
@@ -102,7 +102,7 @@ func (w *Writer) storms(ctx context.Context, namespace string, objects []*v1alph
 	}
 	out, names := make([]StormState, len(objects)), make([]string, len(objects))
 	for i, rr := range objects {
-		out[i] = StormState{Object: rr, ID: rr.Spec.Storm.ID, LastJoin: openedAt(rr), Members: map[string]time.Time{}}
+		out[i] = StormState{Object: rr, ID: rr.Spec.Storm.ID, LastJoin: OpenedAt(rr), Members: map[string]time.Time{}}
 		names[i] = rr.Name
 	}
 	var pages v1alpha1.StormPageList
@@ -111,7 +111,7 @@ func (w *Writer) storms(ctx context.Context, namespace string, objects []*v1alph
 	}
 	for i := range out {
 		for k := range pages.Items {
-			if page := &pages.Items[k]; ownedBy(page, out[i].Object) {
+			if page := &pages.Items[k]; OwnedBy(page, out[i].Object) {
 				out[i].take(page)
 			}
 		}
@@ -128,7 +128,7 @@ func (s *StormState) take(page *v1alpha1.StormPage) {
 	}
 }
 
-// ownedBy tells a storm's pages from those that a deleted one of the same name left.
-func ownedBy(page *v1alpha1.StormPage, storm *v1alpha1.RemediationRequest) bool {
+// OwnedBy tells a storm's pages from those that a deleted one of the same name left.
+func OwnedBy(page *v1alpha1.StormPage, storm *v1alpha1.RemediationRequest) bool {
 	return slices.ContainsFunc(page.OwnerReferences, func(o metav1.OwnerReference) bool { return o.UID == storm.UID })
 }

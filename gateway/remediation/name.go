@@ -24,5 +24,5 @@ func StormName(fingerprint string) string { return fmt.Sprintf("storm-%.32s-1", 
 // PageName is the name of a storm's page; number counts from 1.
 func PageName(storm string, number int32) string { return fmt.Sprintf("%s-p%04d", storm, number) }
 
-// labelValue cuts a fingerprint to what a label can hold.
-func labelValue(fingerprint string) string { return fingerprint[:min(len(fingerprint), 63)] }
+// LabelValue cuts a fingerprint to what a label can hold.
+func LabelValue(fingerprint string) string { return fingerprint[:min(len(fingerprint), 63)] }

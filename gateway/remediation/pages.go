@@ -318,7 +318,7 @@ func (p *Pages) load(ctx context.Context, b *book, storm *v1alpha1.RemediationRe
 	for i := range list.Items {
 		page := &list.Items[i]
 		b.number = max(b.number, page.Spec.Number)
-		if !ownedBy(page, storm) {
+		if !OwnedBy(page, storm) {
 			continue
 		}
 		for _, m := range page.Spec.Members {

@@ -93,7 +93,7 @@ func (w *Writer) newest(ctx context.Context, namespaces, fingerprints []string) 
 		for some := range slices.Chunk(fingerprints, atOnce) {
 			values := make([]string, len(some))
 			for i, f := range some {
-				values[i] = labelValue(f)
+				values[i] = LabelValue(f)
 			}
 			var list v1alpha1.RemediationRequestList
 			if err := w.list(ctx, &list, resource, namespace, v1alpha1.LabelFingerprint, values...); err != nil {
@@ -204,7 +204,7 @@ func (w *Writer) Open(rr *v1alpha1.RemediationRequest) bool {
 
 // LastSeen is the latest that is known of an object: the status lags behind by up to a second.
 func (w *Writer) LastSeen(rr *v1alpha1.RemediationRequest) time.Time {
-	last := openedAt(rr)
+	last := OpenedAt(rr)
 	if rr.Status.LastSeen != nil && rr.Status.LastSeen.After(last) {
 		last = rr.Status.LastSeen.Time
 	}

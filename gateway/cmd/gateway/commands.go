@@ -28,6 +28,7 @@ func commands() []subcommand {
 		{[]string{"config", "check"}, "FILE", "is this configuration good?", configCheck},
 		{[]string{"explain"}, "[-config FILE] [-source NAME] FILE", "what makes the fingerprint, group and priority of each alert of a payload; - reads standard input", explain},
 		{[]string{"replay"}, "[-config FILE] FILE...", "play captured webhooks and compare their verdicts; -config tries another configuration", replay},
+		{[]string{"why"}, "[-config FILE] [-kubeconfig FILE] [-json] FINGERPRINT", "where did this alert go: its objects and storms, what was counted, what its next delivery meets; asks the cluster and Redis", why},
 		{[]string{"config"}, "", "", unknown("config: write config defaults or config check FILE")},
 	}
 }

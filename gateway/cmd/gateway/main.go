@@ -7,6 +7,10 @@
 //	gateway explain FILE           what makes an alert's fingerprint, group and priority
 //	gateway replay FILE...         captured webhooks against their expected verdicts
 //
+// One asks both, and changes nothing:
+//
+//	gateway why FINGERPRINT        where did this alert go
+//
 // Exit: 0 good; 1 something is wrong with what was given; 2 wrong usage.
 package main
 
