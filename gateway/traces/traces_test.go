@@ -50,9 +50,7 @@ func newReceiver(t *testing.T) *receiver {
 		}
 		x.mu.Lock()
 		x.seen = r.Header
-		for _, s := range data.ResourceSpans[0].ScopeSpans[0].Spans {
-			x.spans = append(x.spans, s)
-		}
+		x.spans = append(x.spans, data.ResourceSpans[0].ScopeSpans[0].Spans...)
 		x.mu.Unlock()
 		x.answer(w, r)
 	}))
