@@ -102,7 +102,7 @@ func (a Asker) Ask(ctx context.Context, fingerprint string) (Report, error) {
 	if err != nil {
 		return out, err
 	}
-	out.Places = append(own, storms...)
+	out.Places = slices.Concat(own, storms)
 	if len(out.Places) == 0 {
 		return out, &UnknownError{fingerprint}
 	}
