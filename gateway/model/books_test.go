@@ -37,10 +37,16 @@ type books struct {
 	// places in storms that were ever written, by storm and fingerprint. A stray was written
 	// after Redis had forgotten, by a request that had begun before: what the windows had
 	// given it, they no longer knew.
-	places map[string]stray
+	places map[string]place
 }
 
 type stray bool
+
+// place is a member's in a storm's pages: the request that wrote it, 0 for none that is known.
+type place struct {
+	by    int
+	stray stray
+}
 
 // life is an object's.
 type life struct {
@@ -66,12 +72,16 @@ type counted struct {
 }
 
 func newBooks(w *world) *books {
-	return &books{w: w, objects: map[string]*life{}, places: map[string]stray{}}
+	return &books{w: w, objects: map[string]*life{}, places: map[string]place{}}
 }
 
 // writes notes new objects, and members of storms.
 func (b *books) writes(a *attempt, o client.Object) {
-	is := stray(a != nil && a.n <= b.forgot)
+	by := 0
+	if a != nil {
+		by = a.n
+	}
+	is := stray(a != nil && by <= b.forgot)
 	switch o := o.(type) {
 	case *v1alpha1.RemediationRequest:
 		if b.objects[string(o.UID)] == nil {
@@ -81,7 +91,7 @@ func (b *books) writes(a *attempt, o client.Object) {
 	case *v1alpha1.StormPage:
 		for _, m := range o.Spec.Members {
 			if _, known := b.places[owner(o)+" "+m.Fingerprint]; !known {
-				b.places[owner(o)+" "+m.Fingerprint] = is
+				b.places[owner(o)+" "+m.Fingerprint] = place{by, is}
 			}
 		}
 	}
@@ -203,7 +213,7 @@ func (b *books) instant() *violation {
 			continue
 		}
 		for _, fingerprint := range list {
-			if b.places[string(rr.UID)+" "+fingerprint] {
+			if b.places[string(rr.UID)+" "+fingerprint].stray {
 				continue
 			}
 			if v := at(fingerprint, b.w.object(rr)); v != nil {
@@ -339,8 +349,9 @@ func (b *books) true(rr *v1alpha1.RemediationRequest) *violation {
 // bounds go through the counts of an object in their order. The most is what scripts have
 // counted, each attempt once; the least is what was acknowledged of it. What was counted and
 // in no status is lost with Redis or in a crash, and an older firing than the newest is taken
-// for known. Behind says that something may be missing. After a loss any delivery may be a
-// renotification, or none.
+// for known; so is the first firing of a member whose page was written before a loss, and
+// which was not counted by then. Behind says that something may be missing. After a loss any
+// delivery may be a renotification, or none.
 func (b *books) bounds(uid string) (deliveries, occurrences, renotifications bounds, behind bool) {
 	type delivered struct {
 		attempt     *attempt
@@ -351,10 +362,13 @@ func (b *books) bounds(uid string) (deliveries, occurrences, renotifications bou
 		startsAt    int64
 	}
 	once, seen, certain := map[delivered]bool{}, map[episode]bool{}, map[episode]bool{}
-	newest, lost := map[string]int64{}, false
+	newest, lost, before := map[string]int64{}, false, 0
 	var floor struct{ deliveries, occurrences int64 }
 	for i, c := range b.counted {
 		if c.safe != nil {
+			if !c.crash {
+				before = c.before
+			}
 			// After a crash the next count brings all that Redis knows into status.
 			if !c.crash || !slices.ContainsFunc(b.counted[i:], func(c counted) bool { return c.uid == uid }) {
 				lost, behind = lost || !c.crash, true
@@ -381,6 +395,9 @@ func (b *books) bounds(uid string) (deliveries, occurrences, renotifications bou
 			continue
 		}
 		acked := c.attempt.of.acked == c.attempt
+		_, had := newest[c.fingerprint]
+		at, member := b.places[uid+" "+c.fingerprint]
+		uncounted := member && !had && at.by <= before
 		if d := (delivered{c.attempt, c.fingerprint}); !once[d] {
 			once[d] = true
 			deliveries.most++
@@ -403,7 +420,7 @@ func (b *books) bounds(uid string) (deliveries, occurrences, renotifications bou
 			}
 			if acked && !certain[ep] {
 				certain[ep] = true
-				if !lost || e >= newest[c.fingerprint] {
+				if !uncounted && (!lost || e >= newest[c.fingerprint]) {
 					occurrences.least++
 				}
 			}
@@ -416,8 +433,8 @@ func (b *books) bounds(uid string) (deliveries, occurrences, renotifications bou
 
 // astray says that a loss of Redis left a fingerprint with a place too many.
 func (b *books) astray(fingerprint string) bool {
-	for place, stray := range b.places {
-		if bool(stray) && strings.HasSuffix(place, " "+fingerprint) {
+	for at, p := range b.places {
+		if bool(p.stray) && strings.HasSuffix(at, " "+fingerprint) {
 			return true
 		}
 	}
