@@ -47,3 +47,13 @@ func TestASkewIsNoAdvance(t *testing.T) {
 		t.Errorf("Now is %s ahead and Offset %s, want 1h and 0", ahead, c.Offset())
 	}
 }
+
+func TestAFrozenClockIsMovedByAdvancesAlone(t *testing.T) {
+	var c clock.Shifted
+	at := time.UnixMilli(1_700_000_000_123)
+	c.Freeze(at)
+	c.Set(5*time.Minute + time.Millisecond)
+	if got := c.Now(); !got.Equal(at.Add(5*time.Minute+time.Millisecond)) || !c.Still() {
+		t.Errorf("Now is %s and still is %v", got, c.Still())
+	}
+}

@@ -2,7 +2,8 @@
 -- request (hash), 4.. incidents (hash), one for each item. ARGV[1]: the call as JSON.
 local call = cjson.decode(ARGV[1])
 local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000) + call.offset
+-- call.at is the time of a clock that stands still.
+local now = call.at or tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000) + call.offset
 local corrupt = 0
 
 -- Lua would print large numbers as 1.7e+12.

@@ -55,6 +55,7 @@ func New(client redis.UniversalClient, prefix string, dedup time.Duration, c clo
 // call is the argument of all scripts.
 type call struct {
 	Offset      int64      `json:"offset"`
+	At          int64      `json:"at,omitempty"`
 	Window      int64      `json:"window"`
 	StormWindow int64      `json:"stormWindow"`
 	Threshold   int        `json:"threshold"`
@@ -144,7 +145,11 @@ func (w *Windows) Free(ctx context.Context, g Group, f Freed) error {
 // the disappearance of a key, ends an incident.
 func (w *Windows) call(g Group, n int) call {
 	ttl := 2*max(w.dedup, g.Window) + time.Minute
-	return call{Offset: w.clock.Offset().Milliseconds(), Window: w.dedup.Milliseconds(),
+	var at int64
+	if still, ok := w.clock.(clock.Still); ok && still.Still() {
+		at = w.clock.Now().UnixMilli()
+	}
+	return call{Offset: w.clock.Offset().Milliseconds(), At: at, Window: w.dedup.Milliseconds(),
 		StormWindow: g.Window.Milliseconds(), Threshold: g.Threshold, TTL: ttl.Milliseconds(), Episodes: episodes,
 		Items: make([]callItem, n)}
 }

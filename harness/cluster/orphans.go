@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -29,6 +30,7 @@ func RemoveOrphans(ctx context.Context, kubeconfig string, over func(metav1.Obje
 	var errs []error
 	// The rights and the rules of a fault go before the namespaces, which take their time.
 	for _, list := range []client.ObjectList{&flowcontrolv1.FlowSchemaList{}, &flowcontrolv1.PriorityLevelConfigurationList{},
+		&admissionv1.ValidatingAdmissionPolicyBindingList{}, &admissionv1.ValidatingAdmissionPolicyList{},
 		&rbacv1.ClusterRoleBindingList{}, &rbacv1.ClusterRoleList{}, &corev1.NamespaceList{}} {
 		if err := cl.List(ctx, list, client.HasLabels{owned.Label}); err != nil {
 			return removed, fmt.Errorf("looking for what killed runs left in the cluster: %w", err)
@@ -58,5 +60,5 @@ func orphanClient(kubeconfig string) (client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return cl, errors.Join(flowcontrolv1.AddToScheme(cl.Scheme()), rbacv1.AddToScheme(cl.Scheme()))
+	return cl, errors.Join(admissionv1.AddToScheme(cl.Scheme()), flowcontrolv1.AddToScheme(cl.Scheme()), rbacv1.AddToScheme(cl.Scheme()))
 }

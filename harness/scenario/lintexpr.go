@@ -197,7 +197,7 @@ func (s *Step) demands() map[string]map[string]int {
 func (l *linter) checked() {
 	for _, v := range l.steps {
 		demands := v.demands()
-		if v.Expect != nil || v.Eventually != nil || v.Consistently != nil || demands["answers"] != nil || demands["verdicts"] != nil ||
+		if v.Expect != nil || v.Refused != nil || v.Eventually != nil || v.Consistently != nil || demands["answers"] != nil || demands["verdicts"] != nil ||
 			v.Load != nil && v.Load.AnswersWithin != nil {
 			return
 		}

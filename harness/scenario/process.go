@@ -62,7 +62,7 @@ func (s *Scenario) crashes() bool {
 
 // inProcess reports whether the gateway must run inside of the harness.
 func (s *Scenario) inProcess() bool {
-	found := s.Needs.Skew != 0
+	found := s.Needs.Skew != 0 || s.Needs.Clock == FrozenClock
 	Walk(s.Steps, func(step *Step) { found = found || step.Reload != nil })
 	return found
 }
@@ -79,23 +79,27 @@ func (s *Step) needsProgram() string {
 	}
 }
 
-// skew checks that clocks can be set apart.
-func (l *linter) skew() {
+// clocks checks that clocks can be set apart, or stopped.
+func (l *linter) clocks() {
 	n := l.scenario.Needs
+	own := l.scenario.System != nil || n.System == Binary || n.System == Cluster
+	if n.Clock == FrozenClock && own {
+		l.add("needs.clock", "only the gateway inside of the harness has a clock that can be stopped", "write needs: {system: process}")
+	}
 	switch {
 	case n.Skew == 0:
 	case n.Skew < 0:
 		l.add("needs.skew", "is negative", "write how far each replica is ahead of the one before")
 	case n.Replicas < 2:
 		l.add("needs.skew", "one replica has nobody to differ from", "write needs: {replicas: 2}")
-	case l.scenario.System != nil || n.System == Binary || n.System == Cluster:
+	case own:
 		l.add("needs.skew", "only the gateway inside of the harness can be given a wall clock of its own", "write needs: {system: process}")
 	}
 }
 
 // replicas checks that a replica that is named is there, and that one that dies can die alone.
 func (l *linter) replicas() {
-	l.skew()
+	l.clocks()
 	for _, v := range l.steps {
 		var n int
 		var field string

@@ -16,6 +16,7 @@ var definitionDocs = map[string]string{
 	"Wait":              "An expression that must become true. It stops at once when the expression has an error.",
 	"Hold":              "An expression that must stay true.",
 	"Select":            "Delete RemediationRequests.",
+	"Refused":           "Try to create what a manifest says, and make nothing (a dry run), until the API server refuses it for this reason: the schema at once, a quota or a policy when they are in force, 10 s at most.",
 	"Phase":             "Move RemediationRequests to another phase, as a remediator would.",
 	"RedisCommand":      "Do something to the scenario's Redis, past the fault proxy. What reaches the whole server needs: {redis: own}.",
 	"Restart":           "Stop gateways in an orderly way and start new ones; what is dead is only started.",

@@ -34,6 +34,10 @@ func (s *Step) Name() string {
 		return "delete"
 	case s.Apply != nil:
 		return "apply"
+	case s.Refused != nil:
+		return "refused as " + s.Refused.Reason
+	case s.Withdraw != nil:
+		return "withdraw"
 	case s.Redis != nil:
 		return "redis " + s.Redis.What()
 	case s.Restart != nil:

@@ -107,6 +107,7 @@ type Needs struct {
 	Namespaces  int      `yaml:"namespaces,omitempty" json:"namespaces,omitempty" jsonschema:"minimum=1,maximum=5" jsonschema_description:"How many namespaces: {{ns}}, {{ns2}}, ... Default 1."`
 	Replicas    int      `yaml:"replicas,omitempty" json:"replicas,omitempty" jsonschema:"minimum=1,maximum=3" jsonschema_description:"How many gateways share Redis and Kubernetes; requests go to them in turn. Default 1."`
 	Skew        Duration `yaml:"skew,omitempty" json:"skew,omitempty" jsonschema_description:"How far the wall clock of each replica is ahead of the one before, as on machines whose clocks were set by hand. Needs replicas, and the gateway in process."`
+	Clock       string   `yaml:"clock,omitempty" json:"clock,omitempty" jsonschema:"enum=running,enum=frozen" jsonschema_description:"frozen: time stands still for gateway and windows alike, and only advance moves it, to the millisecond. Needs the gateway in process. Default running."`
 	// Account gives the gateway the rights of its manifest alone.
 	Account bool `yaml:"account,omitempty" json:"account,omitempty" jsonschema_description:"The gateway acts as a user of its own, who has the rights of its manifest and no other, and the audit log is read. Default: as an administrator; in a Pod it always has an account."`
 	// HTTPS has certificates made for the gateway and for senders.
@@ -118,6 +119,9 @@ type Needs struct {
 	// RedisDown starts the gateway while its Redis refuses connections.
 	RedisDown bool `yaml:"redisDown,omitempty" json:"redisDown,omitempty" jsonschema_description:"Start the gateway while Redis refuses connections, until the step 'heal: redis-down'."`
 }
+
+// FrozenClock is the value of Needs.Clock for one that only the step advance moves.
+const FrozenClock = "frozen"
 
 // Step is one action or one check; exactly one field is set.
 type Step struct {
@@ -132,7 +136,9 @@ type Step struct {
 	Expect       *Check            `yaml:"expect,omitempty" json:"expect,omitempty"`
 	Phase        *Phase            `yaml:"phase,omitempty" json:"phase,omitempty"`
 	Delete       *Select           `yaml:"delete,omitempty" json:"delete,omitempty"`
-	Apply        *string           `yaml:"apply,omitempty" json:"apply,omitempty" jsonschema_description:"Create what a Kubernetes manifest says, as a user would; for a RoleBinding, wait until the API server acts on it."`
+	Apply        *string           `yaml:"apply,omitempty" json:"apply,omitempty" jsonschema_description:"Create what a Kubernetes manifest says, as a user would; for a RoleBinding, wait until the API server acts on it. A status that it has is written as well. What belongs to no namespace has a name that begins with {{ns}}, and goes at the end."`
+	Refused      *Refused          `yaml:"refused,omitempty" json:"refused,omitempty"`
+	Withdraw     *string           `yaml:"withdraw,omitempty" json:"withdraw,omitempty" jsonschema_description:"Delete what a Kubernetes manifest names, finalizers or not, and do not wait until it is gone."`
 	Redis        *RedisCommand     `yaml:"redis,omitempty" json:"redis,omitempty"`
 	Restart      *Restart          `yaml:"restart,omitempty" json:"restart,omitempty"`
 	Reload       *Reload           `yaml:"reload,omitempty" json:"reload,omitempty"`
@@ -269,6 +275,12 @@ type Hold struct {
 type Select struct {
 	Where string `yaml:"where,omitempty" json:"where,omitempty" jsonschema_description:"CEL over 'it', a RemediationRequest. Default: all."`
 	Count int    `yaml:"count" json:"count" jsonschema:"minimum=1" jsonschema_description:"How many must match."`
+}
+
+// Refused is a manifest that the API server must not take.
+type Refused struct {
+	Manifest string `yaml:"manifest" json:"manifest" jsonschema_description:"Kubernetes manifest; each of its objects must be refused."`
+	Reason   string `yaml:"reason" json:"reason" jsonschema:"pattern=^[A-Z][A-Za-z]+$" jsonschema_description:"The reason of the API server's answer, for example Invalid or Forbidden."`
 }
 
 // Phase moves RemediationRequests to another phase, as a remediator would.

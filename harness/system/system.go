@@ -58,6 +58,8 @@ type Spec struct {
 	Offset time.Duration
 	// Skew is how far the instance's wall clock is ahead, beside Offset: its own error.
 	Skew time.Duration
+	// Frozen is where the instance's wall clock stands still; zero where it runs.
+	Frozen time.Time
 	// Values are further placeholders of Program, for example sink.hook.
 	Values map[string]string
 }

@@ -128,6 +128,9 @@ func startGateway(ctx context.Context, spec system.Spec) (system.Instance, error
 	g := &inProcess{clock: &clock.Shifted{}, done: make(chan error, 1), log: log, file: file, places: places}
 	g.clock.Set(spec.Offset)
 	g.clock.Skew(spec.Skew)
+	if !spec.Frozen.IsZero() {
+		g.clock.Freeze(spec.Frozen)
+	}
 	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	g.Gateway, err = gateway.New(gateway.Options{Config: c, ConfigFile: file, RESTConfig: spec.Kubernetes, Clock: g.clock, Logger: logger})
 	if err != nil {

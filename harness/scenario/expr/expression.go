@@ -19,7 +19,7 @@ var Variables = map[string]string{
 	"rr":         "list of RemediationRequests in the scenario's namespaces, as Kubernetes returns them",
 	"pages":      "list of StormPages",
 	"members":    "list of all members of all pages",
-	"keys":       "list of {name, type, ttlMs} of the scenario's Redis keys",
+	"keys":       "list of {name, type, ttlMs, bytes} of the scenario's Redis keys",
 	"redisNodes": "list of {role, addr, up, errors}: the servers of the scenario's own topology, with their roles as they say themselves, and how many errors each answered so far by first word, such as MOVED",
 	"metrics":    "map from series, or name summed over its series, to value; over all replicas",
 	"metricLint": "list of what promtool check metrics finds wrong with the metrics of all replicas",

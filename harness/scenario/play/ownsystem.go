@@ -257,7 +257,7 @@ func (w *world) expandValue(v any, i int) any {
 	case map[string]any:
 		out := map[string]any{}
 		for k, x := range t {
-			out[k] = w.expandValue(x, i)
+			out[w.expand(k, i)] = w.expandValue(x, i)
 		}
 		return out
 	default:

@@ -153,15 +153,15 @@ func (w *world) keys(ctx context.Context) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	ttls, kinds := make([]*redis.DurationCmd, len(names)), make([]*redis.StatusCmd, len(names))
+	ttls, kinds, sizes := make([]*redis.DurationCmd, len(names)), make([]*redis.StatusCmd, len(names)), make([]*redis.IntCmd, len(names))
 	_, err = w.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, name := range names {
-			ttls[i], kinds[i] = p.PTTL(ctx, name), p.Type(ctx, name)
+			ttls[i], kinds[i], sizes[i] = p.PTTL(ctx, name), p.Type(ctx, name), p.MemoryUsage(ctx, name)
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("reading TTLs and types of %d keys: %w", len(names), err)
+	if err != nil && !errors.Is(err, redis.Nil) { // nil is the size of a key that has just expired
+		return nil, fmt.Errorf("reading TTLs, types and sizes of %d keys: %w", len(names), err)
 	}
 	out := []any{}
 	for i, name := range names {
@@ -172,7 +172,7 @@ func (w *world) keys(ctx context.Context) ([]any, error) {
 		if ttls[i].Val() < 0 {
 			ms = -1
 		}
-		out = append(out, map[string]any{"name": strings.TrimPrefix(name, w.prefix), "type": kinds[i].Val(), "ttlMs": ms})
+		out = append(out, map[string]any{"name": strings.TrimPrefix(name, w.prefix), "type": kinds[i].Val(), "ttlMs": ms, "bytes": sizes[i].Val()})
 	}
 	return out, nil
 }

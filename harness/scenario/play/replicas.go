@@ -102,7 +102,7 @@ func (w *world) startSystem(ctx context.Context) (err error) {
 		w.replicas.mu.Lock()
 		r := &replica{spec: system.Spec{
 			Name: w.prefix + w.name() + "-" + n, Replica: i + 1, Dir: filepath.Join(w.dir, w.name()+"-"+n),
-			Namespace: w.namespaces[0], Namespaces: w.namespaces, Home: w.home, Skew: time.Duration(i) * w.scenario.Needs.Skew.D(), RedisPrefix: w.prefix, Kubernetes: way,
+			Namespace: w.namespaces[0], Namespaces: w.namespaces, Home: w.home, Skew: time.Duration(i) * w.scenario.Needs.Skew.D(), Frozen: w.frozen(), RedisPrefix: w.prefix, Kubernetes: way,
 			Config: w.gatewayBlock(w.scenario.Gateway), LogFile: filepath.Join(w.dir, w.name()+"-"+n+".log"), Values: w.sinkValues()}}
 		w.replicas.list = append(w.replicas.list, r)
 		w.replicas.mu.Unlock()

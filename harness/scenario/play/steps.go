@@ -5,14 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"strings"
 	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
 	"github.com/stormproof/stormproof/harness/history"
@@ -56,6 +53,10 @@ func (w *world) do(ctx context.Context, s *scenario.Step) (err error) {
 		return w.remove(ctx, s.Delete)
 	case s.Apply != nil:
 		return w.apply(ctx, *s.Apply)
+	case s.Refused != nil:
+		return w.demandRefusal(ctx, s.Refused)
+	case s.Withdraw != nil:
+		return w.withdraw(ctx, *s.Withdraw)
 	case s.Redis != nil:
 		return w.redisCommand(ctx, s.Redis)
 	case s.Restart != nil:
@@ -186,28 +187,6 @@ func (w *world) remove(ctx context.Context, s *scenario.Select) error {
 		}
 		if err := w.kube.Delete(ctx, rr, client.PropagationPolicy(metav1.DeletePropagationBackground)); err != nil {
 			return fmt.Errorf("deleting %s: %w", rr.Name, err)
-		}
-	}
-	return nil
-}
-
-func (w *world) apply(ctx context.Context, manifest string) error {
-	for doc := range strings.SplitSeq(w.expand(manifest, 0), "\n---\n") {
-		object := &unstructured.Unstructured{}
-		if err := yaml.Unmarshal([]byte(doc), &object.Object); err != nil {
-			return fmt.Errorf("reading the manifest to apply: %w", err)
-		}
-		if object.GetNamespace() == "" {
-			object.SetNamespace(w.namespaces[0])
-		}
-		if err := w.act("create", object.GetNamespace(), object.GetName(), object.GetKind()); err != nil {
-			return err
-		}
-		if err := w.kube.Create(ctx, object); err != nil {
-			return fmt.Errorf("creating %s %s: %w", object.GetKind(), object.GetName(), err)
-		}
-		if err := w.granted(ctx, object); err != nil {
-			return err
 		}
 	}
 	return nil

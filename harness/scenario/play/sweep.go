@@ -34,7 +34,7 @@ type lastList struct {
 // Namespaces are only asked to go: where no controller manager runs they stay Terminating,
 // empty, under a name that is never used again.
 func (w *world) sweep(ctx context.Context, out *report.Scenario) error {
-	if err := w.deleteObjects(ctx); err != nil {
+	if err := errors.Join(w.discardLasting(ctx), w.deleteObjects(ctx)); err != nil {
 		return fmt.Errorf("removing the scenario's objects: %w", err)
 	}
 	return errors.Join(w.findObjects(ctx, out), w.sweepObjects(ctx, out), w.sweepKeys(ctx, out))

@@ -22,6 +22,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -135,6 +136,8 @@ type world struct {
 	// authorities are nil without needs.https.
 	authorities *authorities
 	search      *search
+	// lasting are applied objects that do not go with the namespaces.
+	lasting []*unstructured.Unstructured
 	// last is nil until the last list was made.
 	last *lastList
 
@@ -222,7 +225,18 @@ func worldName(caseName string, round int) string {
 
 // now is the scenario's clock. It never runs backwards, even if the machine's is set.
 func (w *world) now() time.Time {
+	if at := w.frozen(); !at.IsZero() {
+		return at.Add(time.Duration(w.offset.Load()))
+	}
 	return w.began.Add(time.Since(w.began) + time.Duration(w.offset.Load()))
+}
+
+// frozen is where the clock stands still, zero where it runs.
+func (w *world) frozen() time.Time {
+	if w.scenario.Needs.Clock == scenario.FrozenClock {
+		return w.base
+	}
+	return time.Time{}
 }
 
 func (w *world) begin() error {
