@@ -69,6 +69,8 @@ type counted struct {
 	crash            bool
 	// before: requests up to this number had begun.
 	before int
+	// silent ones record a resolution: nothing is counted, but the object is on record again.
+	silent bool
 }
 
 func newBooks(w *world) *books {
@@ -142,8 +144,9 @@ func (b *books) script(a *attempt, call scriptCall, reply string) {
 			}
 			uid = out.Decisions[i].UID
 		}
-		if len(item.Episodes) > 0 && len(out.Counts) > 0 {
-			b.counted = append(b.counted, counted{attempt: a, fingerprint: item.Fingerprint, uid: uid, episodes: item.Episodes, at: time.Now()})
+		if len(out.Counts) > 0 {
+			b.counted = append(b.counted, counted{attempt: a, fingerprint: item.Fingerprint, uid: uid, episodes: item.Episodes,
+				at: time.Now(), silent: len(item.Episodes) == 0})
 		}
 	}
 }
@@ -278,7 +281,7 @@ func (b *books) visible(a *attempt) *violation {
 		who := fmt.Sprintf("%s of request %d", b.w.letter(fp), a.n)
 		verdict := a.verdicts[slices.IndexFunc(a.verdicts, func(v intake.Verdict) bool { return v.Index == i })]
 		k := len(b.counted) - 1
-		for k >= 0 && (b.counted[k].attempt != a || b.counted[k].fingerprint != fp) {
+		for k >= 0 && (b.counted[k].attempt != a || b.counted[k].fingerprint != fp || b.counted[k].silent) {
 			k--
 		}
 		if k < 0 {
@@ -312,7 +315,7 @@ func (b *books) notPast(a *attempt, k int, l *life, who string) *violation {
 	}
 	seen := l.made
 	for _, c := range b.counted[:k] {
-		if c.uid == b.counted[k].uid && c.attempt != a {
+		if c.uid == b.counted[k].uid && c.attempt != a && !c.silent {
 			seen = c.at
 		}
 	}
@@ -370,7 +373,7 @@ func (b *books) bounds(uid string) (deliveries, occurrences, renotifications bou
 				before = c.before
 			}
 			// After a crash the next count brings all that Redis knows into status.
-			if !c.crash || !slices.ContainsFunc(b.counted[i:], func(c counted) bool { return c.uid == uid }) {
+			if !c.crash || !slices.ContainsFunc(b.counted[i:], func(c counted) bool { return c.uid == uid && !c.silent }) {
 				lost, behind = lost || !c.crash, true
 				deliveries.least = min(deliveries.least, c.safe[uid].Deliveries)
 				renotifications.least = 0
@@ -382,6 +385,9 @@ func (b *books) bounds(uid string) (deliveries, occurrences, renotifications bou
 				floor.deliveries, floor.occurrences = max(floor.deliveries, deliveries.least), max(floor.occurrences, occurrences.least)
 				deliveries.least, occurrences.least = 0, 0
 			}
+			continue
+		}
+		if c.silent {
 			continue
 		}
 		if _, had := newest[c.fingerprint]; c.uid != uid && had && b.astray(c.fingerprint) {

@@ -15,13 +15,16 @@ local function setStorm(id, last)
   keep(KEYS[2])
 end
 
--- doubt is there while Redis may lack incidents that Kubernetes has: after it forgot.
+-- doubt is there while Redis may lack incidents that Kubernetes has: after it forgot. It
+-- holds the ids of the storms that went on then.
 local doubt = string.sub(KEYS[2], 1, -2) .. 'd'
 
 -- seed records what Kubernetes knows of the group. Another request may have done so before
 -- and counted since: nothing is ever lowered.
 local function seed(s)
-  redis.call('SET', doubt, '1', 'PX', call.ttl)
+  local ids = ','
+  for _, t in ipairs(s.totals) do ids = ids .. t.id .. ',' end
+  redis.call('SET', doubt, ids, 'PX', call.ttl)
   local open = openStorm()
   if s.storm and (open == '' or open == s.storm.id) then
     setStorm(s.storm.id, math.max(s.storm.last, num(redis.call('HGET', KEYS[2], 'last'))))
@@ -34,8 +37,9 @@ local function seed(s)
   for _, t in ipairs(s.totals) do
     local key = totals(t.id)
     if not numbers(key, 'members', 'occ', 'del')[1] and redis.call('HEXISTS', key, 'gone') == 0 then
-      redis.call('HSET', key, 'members', int(t.members), 'occ', int(t.occ), 'del', int(t.del), 'ren', int(t.ren),
-        'last', int(t.last), 'res', int(t.res), 'new', int(t.new), 'base', int(t.new))
+      -- A request that had decided before Redis forgot may have counted here already.
+      redis.call('HSET', key, 'members', '0', 'base', int(t.new))
+      raise(key, 'members', t.members, 'occ', t.occ, 'del', t.del, 'ren', t.ren, 'last', t.last, 'res', t.res, 'new', t.new)
       keep(key)
     end
   end
@@ -44,7 +48,8 @@ end
 -- Where Redis knows nothing of the group it may have forgotten: Kubernetes is asked before
 -- anything is claimed.
 local blind = not call.seed and (corrupt > 0 or redis.call('EXISTS', KEYS[1], KEYS[2]) == 0)
-local doubtful = not call.seed and redis.call('EXISTS', doubt) == 1
+sane(doubt, 'string')
+local held = not call.seed and redis.call('GET', doubt)
 if call.seed then seed(call.seed) end
 
 -- claim gives a new fingerprint a slot of its group: an object of its own, or a place in
@@ -62,6 +67,17 @@ local function claim(key, item, past)
   redis.call('DEL', key)
   redis.call('HSET', key, 'claim', int(now), 'n', int(past), 'storm', storm, 'by', call.newStorm)
   keep(key)
+end
+
+-- elsewhere says that a fingerprint which Redis forgot may have a place that nobody would
+-- look at: who joins the open storm is looked up there and among the objects of their own.
+local function elsewhere()
+  local open = openStorm()
+  if open == '' then return true end
+  for id in string.gmatch(held, '[^,]+') do
+    if id ~= open then return true end
+  end
+  return false
 end
 
 -- trust says what a member's record is worth: 'good'; 'gone', where the storm's object was
@@ -82,14 +98,13 @@ local function decide(key, item)
   if item.look then return 'looked', h end
   if #item.e == 0 then
     if h.uid ~= '' and worth == 'good' then return 'resolved', h end
-    return (blind or doubtful) and 'unknown' or 'ignored', h
+    return (blind or held) and 'unknown' or 'ignored', h
   end
   local over = item.over ~= '' and h.uid == item.over
   -- A claim that nobody confirmed within the storm's window has lost its slot.
   local stale = h.exists and h.uid == '' and now - h.claim > call.stormWindow
   if over or stale or worth ~= 'good' or not h.exists then
-    -- Whoever joins a storm is looked up there; who gets an object may have a place elsewhere.
-    if blind or doubtful and openStorm() == '' then return 'unknown', h end
+    if blind or held and elsewhere() then return 'unknown', h end
     local past = 0
     if over and h.storm == '' then past = h.n end
     claim(key, item, past)
