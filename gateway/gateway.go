@@ -27,6 +27,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
@@ -124,12 +125,15 @@ func New(o Options) (*Gateway, error) {
 		pages:    remediation.NewPages(kubernetes, caller, o.Config.Limits.RequestTimeout, o.Clock)}
 	g.process.shadow = shadow.New(metrics, o.Logger)
 	g.pages.Committed = metrics.Committed
+	if o.Config.Redis.OnFailure == config.Degrade {
+		g.process.lost = g.newSwitch(o.Config)
+	}
 	if err := g.decideBy(o.Config); err != nil {
 		return nil, err
 	}
 	g.reconciler = &reconcile.Reconciler{Cluster: &rest.Config{Host: o.RESTConfig.Host, APIPath: o.RESTConfig.APIPath, Transport: wrapped},
 		Scheme: scheme, Mapper: fixedMapper(), Config: o.Config.Kubernetes, Counters: g.counters, Log: o.Logger,
-		Windows: func() reconcile.Windows { return g.windows.Load() }}
+		Windows: g.known}
 	g.server = server.New(o.Config.Limits, &g.process, g.checks(kubernetes, o.Config.Kubernetes.Namespace), metrics, o.Logger)
 	g.server.Testing, g.server.Trusted = o.Testing, o.Config.Listen.Trusted()
 	g.server.Shadow, g.server.Trace = g.process.shadow, spans.Request
@@ -146,7 +150,7 @@ func New(o Options) (*Gateway, error) {
 
 func newScheme() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
-	if err := errors.Join(v1alpha1.AddToScheme(scheme), authenticationv1.AddToScheme(scheme), authorizationv1.AddToScheme(scheme)); err != nil {
+	if err := errors.Join(v1alpha1.AddToScheme(scheme), authenticationv1.AddToScheme(scheme), authorizationv1.AddToScheme(scheme), corev1.AddToScheme(scheme)); err != nil {
 		return nil, fmt.Errorf("registering kinds: %w", err)
 	}
 	metav1.AddToGroupVersion(scheme, v1alpha1.GroupVersion)
@@ -181,10 +185,15 @@ func newClient(o Options, scheme *runtime.Scheme, through http.RoundTripper) (cl
 	return c, nil
 }
 
-// checks are what readiness means: Redis answers, and the kind is served.
+// checks are what readiness means: Redis answers, or Kubernetes stands in for it, and the
+// kind is served.
 func (g *Gateway) checks(c client.Client, namespace string) []server.Check {
+	store := server.Check{Name: "redis", Run: func(ctx context.Context) error { return pingRedis(ctx, g.redis) }}
+	if g.process.lost != nil {
+		store.Dispensable, store.Run = true, func(context.Context) error { return g.process.lost.Why() }
+	}
 	return []server.Check{
-		{Name: "redis", Run: func(ctx context.Context) error { return pingRedis(ctx, g.redis) }},
+		store,
 		{Name: "kubernetes", Run: func(ctx context.Context) error {
 			return c.List(ctx, &v1alpha1.RemediationRequestList{}, client.InNamespace(namespace), client.Limit(1))
 		}},
@@ -253,6 +262,9 @@ func (g *Gateway) Run(ctx context.Context) error {
 	background.Go(func() { g.counters.Run(countCtx) })
 	background.Go(func() { g.reconciler.Run(countCtx) })
 	background.Go(func() { g.process.shadow.Run(countCtx) })
+	if g.process.lost != nil {
+		background.Go(func() { g.process.lost.Run(countCtx) })
+	}
 	if g.options.ConfigFile != "" {
 		background.Go(func() { g.follow(countCtx) })
 	}

@@ -3,6 +3,7 @@ package gateway
 import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -25,5 +26,7 @@ func fixedMapper() meta.RESTMapper {
 	} {
 		m.AddSpecific(kind, kind.GroupVersion().WithResource(plural), kind.GroupVersion().WithResource(plural[:len(plural)-1]), meta.RESTScopeRoot)
 	}
+	m.AddSpecific(corev1.SchemeGroupVersion.WithKind("ConfigMap"), corev1.SchemeGroupVersion.WithResource("configmaps"),
+		corev1.SchemeGroupVersion.WithResource("configmap"), meta.RESTScopeNamespace)
 	return m
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stormproof/stormproof/gateway/alert"
 	"github.com/stormproof/stormproof/gateway/config"
+	"github.com/stormproof/stormproof/gateway/degraded"
 	"github.com/stormproof/stormproof/gateway/intake"
 	"github.com/stormproof/stormproof/gateway/policy"
 	"github.com/stormproof/stormproof/gateway/remediation"
@@ -21,11 +22,19 @@ import (
 type process struct {
 	now    atomic.Pointer[intake.Intake]
 	shadow *shadow.Shadow
+	// lost, if not nil, decides where Redis does not.
+	lost *degraded.Switch
 }
 
 // Process implements server.Processor.
 func (p *process) Process(ctx context.Context, alerts []alert.Alert) ([]intake.Verdict, error) {
-	verdicts, err := p.now.Load().Process(ctx, alerts)
+	decide := p.now.Load().Process
+	if p.lost != nil {
+		decide = func(ctx context.Context, alerts []alert.Alert) ([]intake.Verdict, error) {
+			return p.lost.Process(ctx, p.now.Load(), alerts)
+		}
+	}
+	verdicts, err := decide(ctx, alerts)
 	if err == nil {
 		p.shadow.Offer(alerts, verdicts)
 	}
@@ -44,8 +53,12 @@ func (g *Gateway) decideBy(c config.Config) error {
 	windows := window.New(g.redis, c.Redis.Prefix, c.Dedup.Window, g.options.Clock, g.metrics.Corrupt)
 	windows.Start = g.observeRedis
 	g.windows.Store(windows)
+	var deciding intake.Windows = windows
+	if g.process.lost != nil {
+		deciding = g.process.lost.Guard(windows)
+	}
 	g.process.now.Store(&intake.Intake{Previous: g.previous(c.Dedup), Config: c, Policy: rules, Writer: writer, Counters: g.counters, Pages: g.pages, Clock: g.options.Clock,
-		Windows: windows})
+		Windows: deciding})
 	return g.tryShadow(c, rules)
 }
 

@@ -91,8 +91,7 @@ type OnFailure string
 const (
 	// Reject answers 503: the sender keeps the alert and sends it again.
 	Reject OnFailure = "reject"
-	// Degrade decides from Kubernetes alone. The configuration language knows the word,
-	// and Validate refuses it: this version always rejects.
+	// Degrade decides by Kubernetes alone: slower, and each storm group has a ledger there.
 	Degrade OnFailure = "degrade"
 )
 

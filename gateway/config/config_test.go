@@ -76,7 +76,6 @@ func TestDecodeSaysWhatIsWrongAndWhere(t *testing.T) {
 		"no patience for headers":                {"limits: {headerTimeout: 0s}\n", []string{"limits.headerTimeout"}},
 		"a size that is none":                    {"limits:\n  bodyBytes: huge\n", []string{"gateway.yaml", "16MiB"}},
 		"broken YAML":                            {"dedup: [\n", []string{"gateway.yaml:"}},
-		"degrade, which comes later":             {"redis: {onFailure: degrade}\n", []string{"redis.onFailure", "later", `"reject"`}},
 		"an unknown reaction":                    {"redis: {onFailure: shrug}\n", []string{"redis.onFailure", `"shrug"`}},
 		"a prefix with a brace":                  {"redis: {prefix: 'a{b'}\n", []string{"gateway.yaml:1:17: redis.prefix"}},
 		"a client name with a space":             {"redis: {clientName: 'a b'}\n", []string{"redis.clientName"}},

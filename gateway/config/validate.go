@@ -110,11 +110,9 @@ func (r Redis) validate() error {
 		errs = append(errs, wrong("redis.clientName", "%q must not hold spaces", r.ClientName))
 	}
 	switch r.OnFailure {
-	case Reject:
-	case Degrade:
-		errs = append(errs, wrong("redis.onFailure", `"degrade" is not available in this version, it arrives with a later one: write "reject"; senders then repeat what was not acknowledged`))
+	case Reject, Degrade:
 	default:
-		errs = append(errs, wrong("redis.onFailure", `%q must be "reject"`, r.OnFailure))
+		errs = append(errs, wrong("redis.onFailure", `%q must be "reject" or "degrade"`, r.OnFailure))
 	}
 	return errors.Join(errs...)
 }

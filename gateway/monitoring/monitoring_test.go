@@ -20,10 +20,8 @@ import (
 // unused are metrics that neither a rule nor the dashboard names, on purpose. A new metric
 // belongs into one of the two, or here with its reason.
 var unused = map[string]string{
-	"stormproof_degraded":                    "its rule and panel come with the degraded mode",
-	"stormproof_degraded_fingerprints_total": "its panel comes with the degraded mode",
-	"stormproof_trace_spans_dropped_total":   "a lost span harms nobody's alert: it is for who misses one",
-	"stormproof_alerts_refused_total":        "stormproof_alerts_total has the sums; the reasons are for looking closer",
+	"stormproof_trace_spans_dropped_total": "a lost span harms nobody's alert: it is for who misses one",
+	"stormproof_alerts_refused_total":      "stormproof_alerts_total has the sums; the reasons are for looking closer",
 }
 
 // described is what a gateway says of its metrics: labels and help by name.

@@ -35,6 +35,8 @@ type Metrics struct {
 	bytes      prometheus.Gauge
 	paced      *prometheus.CounterVec
 	parked     prometheus.Gauge
+	degraded   prometheus.Gauge
+	without    prometheus.Counter
 	left       prometheus.Counter
 	shadow     *prometheus.CounterVec
 	shadowPrio *prometheus.CounterVec
@@ -88,6 +90,10 @@ func NewMetrics() *Metrics {
 			Help: "Requests that limits.rate turned away, by kind of source."}, []string{"source"}),
 		parked: f.NewGauge(prometheus.GaugeOpts{Name: "stormproof_alerts_parked",
 			Help: "Refused alerts that can be seen at /parked."}),
+		degraded: f.NewGauge(prometheus.GaugeOpts{Name: "stormproof_degraded",
+			Help: "1 while Redis is lost and Kubernetes decides alone."}),
+		without: f.NewCounter(prometheus.CounterOpts{Name: "stormproof_degraded_alerts_total",
+			Help: "Alerts that were decided without Redis."}),
 		left: f.NewCounter(prometheus.CounterOpts{Name: "stormproof_alerts_left_park_total",
 			Help: "Refused alerts that had to make room for newer ones."}),
 		shadow: f.NewCounterVec(prometheus.CounterOpts{Name: "stormproof_shadow_alerts_total",
@@ -167,6 +173,17 @@ func (m *Metrics) ShadowDropped(alerts int) { m.shadowLost.Add(float64(alerts)) 
 
 // SpansDropped counts spans that were not sent.
 func (m *Metrics) SpansDropped(n int) { m.spansLost.Add(float64(n)) }
+
+// Degraded shows whether Redis is lost.
+func (m *Metrics) Degraded(lost bool) {
+	m.degraded.Set(0)
+	if lost {
+		m.degraded.Set(1)
+	}
+}
+
+// WithoutRedis counts alerts that were decided while it was lost.
+func (m *Metrics) WithoutRedis(alerts int) { m.without.Add(float64(alerts)) }
 
 // Corrupt counts replaced keys.
 func (m *Metrics) Corrupt(n int) { m.corrupt.Add(float64(n)) }

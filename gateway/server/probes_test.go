@@ -41,13 +41,17 @@ func TestReadyzNamesEveryDependency(t *testing.T) {
 		status   string
 		want     map[string]string
 	}{
-		"all can be used": {[]Check{{"redis", works}, {"kubernetes", works}}, false, 200, "ready",
+		"all can be used": {[]Check{{Name: "redis", Run: works}, {Name: "kubernetes", Run: works}}, false, 200, "ready",
 			map[string]string{"redis": "ok", "kubernetes": "ok"}},
-		"one cannot": {[]Check{{"redis", fails}, {"kubernetes", works}}, false, 503, "not ready",
+		"one cannot": {[]Check{{Name: "redis", Run: fails}, {Name: "kubernetes", Run: works}}, false, 503, "not ready",
 			map[string]string{"redis": "connection refused", "kubernetes": "ok"}},
-		"none can": {[]Check{{"redis", fails}, {"kubernetes", fails}}, false, 503, "not ready",
+		"none can": {[]Check{{Name: "redis", Run: fails}, {Name: "kubernetes", Run: fails}}, false, 503, "not ready",
 			map[string]string{"redis": "connection refused", "kubernetes": "connection refused"}},
-		"a gateway that stops takes no new work": {[]Check{{"redis", works}}, true, 503, "stopping",
+		"one that can be done without cannot": {[]Check{{Name: "redis", Run: fails, Dispensable: true}, {Name: "kubernetes", Run: works}}, false, 200, "degraded",
+			map[string]string{"redis": "connection refused", "kubernetes": "ok"}},
+		"nor can the other": {[]Check{{Name: "kubernetes", Run: fails}, {Name: "redis", Run: fails, Dispensable: true}}, false, 503, "not ready",
+			map[string]string{"redis": "connection refused", "kubernetes": "connection refused"}},
+		"a gateway that stops takes no new work": {[]Check{{Name: "redis", Run: works}}, true, 503, "stopping",
 			map[string]string{"redis": "ok"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -76,7 +80,7 @@ func TestReadyzNamesEveryDependency(t *testing.T) {
 }
 
 func TestAHungDependencyIsAskedWithADeadline(t *testing.T) {
-	s := newServer(mocks.NewProcessor(t), Check{"redis", func(ctx context.Context) error {
+	s := newServer(mocks.NewProcessor(t), Check{Name: "redis", Run: func(ctx context.Context) error {
 		if _, ok := ctx.Deadline(); !ok {
 			t.Error("a check without a deadline hangs the probe")
 		}
@@ -86,7 +90,7 @@ func TestAHungDependencyIsAskedWithADeadline(t *testing.T) {
 }
 
 func TestHealthzIsAliveWhateverTheDependenciesSay(t *testing.T) {
-	s := newServer(mocks.NewProcessor(t), Check{"redis", func(context.Context) error { return errors.New("away") }})
+	s := newServer(mocks.NewProcessor(t), Check{Name: "redis", Run: func(context.Context) error { return errors.New("away") }})
 	s.Stopping()
 	if w := get(t, s.Public(), "/healthz"); w.Code != http.StatusOK {
 		t.Errorf("got %d: a restart would not help", w.Code)

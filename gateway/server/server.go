@@ -43,6 +43,8 @@ type Processor interface {
 type Check struct {
 	Name string
 	Run  func(ctx context.Context) error
+	// Dispensable: without it the gateway is degraded, and still ready.
+	Dispensable bool
 }
 
 // Server answers requests. Its zero value is of no use; see New.
@@ -255,7 +257,12 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 		dependencies[c.Name] = "ok"
 		if err := c.Run(ctx); err != nil {
 			dependencies[c.Name] = err.Error()
-			status, state = http.StatusServiceUnavailable, "not ready"
+			switch {
+			case !c.Dispensable:
+				status, state = http.StatusServiceUnavailable, "not ready"
+			case status == http.StatusOK:
+				state = "degraded"
+			}
 		}
 	}
 	if s.stopping.Load() {

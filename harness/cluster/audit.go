@@ -21,6 +21,8 @@ rules:
   - level: Metadata
     verbs: [create, delete]
     resources: [{group: "", resources: [namespaces]}]
+  - level: Metadata
+    resources: [{group: "", resources: [configmaps]}]
   - level: None
 `
 

@@ -213,7 +213,7 @@ func TestExitCodesOfTheProgram(t *testing.T) {
 		"a fault that hits nothing":   {steps("  - fault: {id: idle, target: kubernetes, kind: reset, after: 1000}\n" + sendOne), "", exitFail, "inconclusive ERR-99"},
 		"a key outside of the prefix": {"needs: {redis: own}\n" + steps(sendOne+"  - redis: {command: [SET, foreign, x]}\n"), "", exitFail, "foreign, outside of the prefix"},
 		"an object that stays":        {steps(sendOne + held), "", exitFail, "RemediationRequest sp-"},
-		"a set-up that fails":         {"gateway: {redis: {onFailure: degrade}}\n" + steps(sendOne), "", exitFail, "degrade"},
+		"a set-up that fails":         {"gateway: {redis: {onFailure: shrug}}\n" + steps(sendOne), "", exitFail, "shrug"},
 		"an unknown field":            {"stepz: []\n" + steps(sendOne), "", exitUsage, "stepz"},
 		"an unknown flag":             {steps(sendOne), "--retry 3", exitUsage, "unknown flag"},
 		"no such kubeconfig":          {steps(sendOne), "--cluster existing --kubeconfig nowhere", exitEnvironment, "kubeconfig"},
