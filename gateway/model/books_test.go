@@ -46,6 +46,8 @@ type stray bool
 type place struct {
 	by    int
 	stray stray
+	// startsAt, in ms, is the firing that it joined with.
+	startsAt int64
 }
 
 // life is an object's.
@@ -54,6 +56,8 @@ type life struct {
 	made, deleted, ended time.Time
 	// freed is the last request that had begun when the windows heard of the deletion; -1 for not yet.
 	freed int
+	// by is the request that made it, 0 for none that is known.
+	by    int
 	stray stray
 }
 
@@ -87,13 +91,13 @@ func (b *books) writes(a *attempt, o client.Object) {
 	switch o := o.(type) {
 	case *v1alpha1.RemediationRequest:
 		if b.objects[string(o.UID)] == nil {
-			b.objects[string(o.UID)] = &life{rr: o.DeepCopy(), made: time.Now(), freed: -1, stray: is}
+			b.objects[string(o.UID)] = &life{rr: o.DeepCopy(), made: time.Now(), freed: -1, by: by, stray: is}
 			b.order = append(b.order, string(o.UID))
 		}
 	case *v1alpha1.StormPage:
 		for _, m := range o.Spec.Members {
 			if _, known := b.places[owner(o)+" "+m.Fingerprint]; !known {
-				b.places[owner(o)+" "+m.Fingerprint] = place{by, is}
+				b.places[owner(o)+" "+m.Fingerprint] = place{by, is, m.StartsAt.UnixMilli()}
 			}
 		}
 	}
@@ -240,7 +244,7 @@ func (b *books) bounded() *violation {
 	made := map[string][]time.Time{}
 	for _, uid := range b.order {
 		l := b.objects[uid]
-		if !l.deleted.IsZero() || bool(l.stray) {
+		if !l.deleted.IsZero() || bool(l.stray) || b.again(l) {
 			continue
 		}
 		group := l.rr.Labels[v1alpha1.LabelGroup]
@@ -251,6 +255,17 @@ func (b *books) bounded() *violation {
 		}
 	}
 	return nil
+}
+
+// again says that a request made an object once more, which had begun before the windows heard
+// that a user had deleted it.
+func (b *books) again(l *life) bool {
+	for _, other := range b.objects {
+		if other != l && other.rr.Name == l.rr.Name && !other.deleted.IsZero() && !l.made.Before(other.made) && (other.freed < 0 || l.by <= other.freed) {
+			return true
+		}
+	}
+	return false
 }
 
 // final judges what must be true when all is quiet.
@@ -352,8 +367,9 @@ func (b *books) true(rr *v1alpha1.RemediationRequest) *violation {
 // bounds go through the counts of an object in their order. The most is what scripts have
 // counted, each attempt once; the least is what was acknowledged of it. What was counted and
 // in no status is lost with Redis or in a crash, and an older firing than the newest is taken
-// for known; so is the first firing of a member whose page was written before a loss, and
-// which was not counted by then. Behind says that something may be missing. After a loss any
+// for known; so are firings up to the one that a member joined with, where its page was written
+// before a loss and it was not counted by then. A request that had begun before a loss may count
+// a firing again. Behind says that something may be missing. After a loss any
 // delivery may be a renotification, or none.
 func (b *books) bounds(uid string) (deliveries, occurrences, renotifications bounds, behind bool) {
 	type delivered struct {
@@ -366,6 +382,7 @@ func (b *books) bounds(uid string) (deliveries, occurrences, renotifications bou
 	}
 	once, seen, certain := map[delivered]bool{}, map[episode]bool{}, map[episode]bool{}
 	newest, lost, before := map[string]int64{}, false, 0
+	uncounted := map[string]bool{}
 	var floor struct{ deliveries, occurrences int64 }
 	for i, c := range b.counted {
 		if c.safe != nil {
@@ -403,7 +420,7 @@ func (b *books) bounds(uid string) (deliveries, occurrences, renotifications bou
 		acked := c.attempt.of.acked == c.attempt
 		_, had := newest[c.fingerprint]
 		at, member := b.places[uid+" "+c.fingerprint]
-		uncounted := member && !had && at.by <= before
+		uncounted[c.fingerprint] = uncounted[c.fingerprint] || member && !had && at.by <= before
 		if d := (delivered{c.attempt, c.fingerprint}); !once[d] {
 			once[d] = true
 			deliveries.most++
@@ -423,10 +440,12 @@ func (b *books) bounds(uid string) (deliveries, occurrences, renotifications bou
 			if !seen[ep] {
 				seen[ep] = true
 				occurrences.most++
+			} else if c.attempt.n <= before {
+				occurrences.most++
 			}
 			if acked && !certain[ep] {
 				certain[ep] = true
-				if !uncounted && (!lost || e >= newest[c.fingerprint]) {
+				if (!uncounted[c.fingerprint] || e > at.startsAt) && (!lost || e >= newest[c.fingerprint]) {
 					occurrences.least++
 				}
 			}
