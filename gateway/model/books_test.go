@@ -210,7 +210,7 @@ func (b *books) instant() *violation {
 	}
 	for i := range requests {
 		rr := &requests[i]
-		if rr.Status.Phase.Terminal() {
+		if rr.Status.Phase.Terminal() || b.again(b.objects[string(rr.UID)]) {
 			continue
 		}
 		list := []string{rr.Spec.Fingerprint}
@@ -261,7 +261,7 @@ func (b *books) bounded() *violation {
 // that a user had deleted it.
 func (b *books) again(l *life) bool {
 	for _, other := range b.objects {
-		if other != l && other.rr.Name == l.rr.Name && !other.deleted.IsZero() && !l.made.Before(other.made) && (other.freed < 0 || l.by <= other.freed) {
+		if other != l && other.rr.Spec.Fingerprint == l.rr.Spec.Fingerprint && !other.deleted.IsZero() && !l.made.Before(other.made) && (other.freed < 0 || l.by <= other.freed) {
 			return true
 		}
 	}
