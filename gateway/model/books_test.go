@@ -390,8 +390,8 @@ func (b *books) bounds(uid string) (deliveries, occurrences, renotifications bou
 				before = c.before
 			}
 			// After a crash the next count brings all that Redis knows into status.
-			if !c.crash || !slices.ContainsFunc(b.counted[i:], func(c counted) bool { return c.uid == uid && !c.silent }) {
-				lost, behind = lost || !c.crash, true
+			if !c.crash || b.forgotten(uid, i) {
+				lost, behind = true, true
 				deliveries.least = min(deliveries.least, c.safe[uid].Deliveries)
 				renotifications.least = 0
 				occurrences.least = min(occurrences.least, c.safe[uid].Occurrences)
@@ -454,6 +454,24 @@ func (b *books) bounds(uid string) (deliveries, occurrences, renotifications bou
 	}
 	deliveries.least, occurrences.least = max(deliveries.least, floor.deliveries), max(occurrences.least, floor.occurrences)
 	return deliveries, occurrences, renotifications, behind
+}
+
+// forgotten says that nothing was counted on an object after the i-th entry, or only when its
+// keys had expired since the last time before.
+func (b *books) forgotten(uid string, i int) bool {
+	ttl := 2*max(b.w.config.Dedup.Window, b.w.config.Storm.Rules[0].Window) + time.Minute
+	var last time.Time
+	for _, c := range b.counted[:i] {
+		if c.uid == uid {
+			last = c.at
+		}
+	}
+	for _, c := range b.counted[i:] {
+		if c.uid == uid && !c.silent {
+			return c.at.Sub(last) >= ttl
+		}
+	}
+	return true
 }
 
 // astray says that a loss of Redis left a fingerprint with a place too many.

@@ -54,7 +54,7 @@ if call.seed then seed(call.seed) end
 
 -- claim gives a new fingerprint a slot of its group: an object of its own, or a place in
 -- the storm that it finds or opens.
-local function claim(key, item, past)
+local function claim(key, item, past, by)
   local storm = openStorm()
   if storm == '' then
     -- An opening exactly one window ago still counts.
@@ -65,7 +65,7 @@ local function claim(key, item, past)
   end
   if storm ~= '' then setStorm(storm, now) end
   redis.call('DEL', key)
-  redis.call('HSET', key, 'claim', int(now), 'n', int(past), 'storm', storm, 'by', call.newStorm)
+  redis.call('HSET', key, 'claim', int(now), 'n', int(past), 'storm', storm, 'by', by)
   keep(key)
 end
 
@@ -107,7 +107,8 @@ local function decide(key, item)
     if blind or held and elsewhere() then return 'unknown', h end
     local past = 0
     if over and h.storm == '' then past = h.n end
-    claim(key, item, past)
+    -- A place that an earlier claim may have written was never counted: who has it is no former member.
+    claim(key, item, past, stale and h.by or call.newStorm)
     h = load(key)
   end
   if h.uid == '' then
