@@ -69,6 +69,7 @@ func (in *Intake) recall(e *entry, state remediation.GroupState) {
 		if !uncounted {
 			// It fired once at least; what it fired until the storm's newest is in the storm's sums.
 			e.before = in.tally(storm.Object).Max(remediation.Tally{Newest: storm.Members[e.item.Fingerprint]})
+			e.since = storm.Members[e.item.Fingerprint]
 			e.before.Occurrences, e.before.Deliveries, e.before.Renotifications = 1, 1, 0
 		}
 	}

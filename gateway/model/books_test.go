@@ -382,7 +382,7 @@ func (b *books) bounds(uid string) (deliveries, occurrences, renotifications bou
 	}
 	once, seen, certain := map[delivered]bool{}, map[episode]bool{}, map[episode]bool{}
 	newest, lost, before := map[string]int64{}, false, 0
-	uncounted := map[string]bool{}
+	uncounted, last := map[string]bool{}, map[string]time.Time{}
 	var floor struct{ deliveries, occurrences int64 }
 	for i, c := range b.counted {
 		if c.safe != nil {
@@ -417,6 +417,9 @@ func (b *books) bounds(uid string) (deliveries, occurrences, renotifications bou
 		if c.uid != uid {
 			continue
 		}
+		// Its keys have expired while the incident was held: that is a loss as well.
+		lost = lost || !last[c.fingerprint].IsZero() && c.at.Sub(last[c.fingerprint]) >= b.ttl()
+		last[c.fingerprint] = c.at
 		acked := c.attempt.of.acked == c.attempt
 		_, had := newest[c.fingerprint]
 		at, member := b.places[uid+" "+c.fingerprint]
@@ -459,7 +462,6 @@ func (b *books) bounds(uid string) (deliveries, occurrences, renotifications bou
 // forgotten says that nothing was counted on an object after the i-th entry, or only when its
 // keys had expired since the last time before.
 func (b *books) forgotten(uid string, i int) bool {
-	ttl := 2*max(b.w.config.Dedup.Window, b.w.config.Storm.Rules[0].Window) + time.Minute
 	var last time.Time
 	for _, c := range b.counted[:i] {
 		if c.uid == uid {
@@ -468,10 +470,15 @@ func (b *books) forgotten(uid string, i int) bool {
 	}
 	for _, c := range b.counted[i:] {
 		if c.uid == uid && !c.silent {
-			return c.at.Sub(last) >= ttl
+			return c.at.Sub(last) >= b.ttl()
 		}
 	}
 	return true
+}
+
+// ttl is how long a key lives that nobody writes.
+func (b *books) ttl() time.Duration {
+	return 2*max(b.w.config.Dedup.Window, b.w.config.Storm.Rules[0].Window) + time.Minute
 }
 
 // astray says that a loss of Redis left a fingerprint with a place too many.

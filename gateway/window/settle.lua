@@ -15,7 +15,7 @@ local function record(key, item)
       -- A member before this request. If the storm's sums came from Kubernetes, they hold what it had fired by then.
       local base = redis.call('HGET', totals(item.storm), 'base')
       if base then
-        floor = math.max(floor, num(base), item.since)
+        floor = math.max(num(base), item.since)
         redis.call('HSET', key, 'occ', '1', 'del', '1')
       end
     end
