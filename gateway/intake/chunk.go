@@ -33,9 +33,11 @@ type entry struct {
 	past int
 	// before is what the object had, where Redis knew nothing.
 	before remediation.Tally
-	// members is how many the storm has, since when it has this one if it had it before.
+	// members is how many the storm has; since is what this one joined with if it has it already,
+	// and former that it was a member before anybody claimed it now.
 	members int
 	since   time.Time
+	former  bool
 	counts  window.Counts
 	// aside entries are not settled in Redis.
 	aside bool
@@ -180,7 +182,7 @@ func (e *entry) verdict(a alert.Alert, first bool) string {
 		return Resolved
 	case e.created && first:
 		return Created
-	case e.decision.Kind == window.Member && first && e.since.IsZero():
+	case e.decision.Kind == window.Member && first && !e.former:
 		return Member
 	default:
 		return Duplicate

@@ -307,8 +307,8 @@ func (in *Intake) joined(entries []*entry, storm remediation.Joined) {
 		e.found(storm.Found)
 		storm.Created = false
 		e.members = storm.Members
-		if since, former := storm.Former[e.item.Fingerprint]; former && e.decision.Claimed {
-			e.since = since
+		if since, former := storm.Former[e.item.Fingerprint]; former {
+			e.since, e.former = since, e.decision.Claimed
 		}
 	}
 }

@@ -12,11 +12,13 @@ local function record(key, item)
     -- 0 is no time: a firing from before 1970 is counted as well.
     local floor = item.new
     if item.since ~= 0 then
-      -- A member before this request. If the storm's sums came from Kubernetes, they hold what it had fired by then.
+      -- It has its place already. If the storm's sums came from Kubernetes, they hold what was counted
+      -- until base: with what it joined by, or else that is yet to be counted.
       local base = redis.call('HGET', totals(item.storm), 'base')
       if base then
-        floor = math.max(num(base), item.since)
-        redis.call('HSET', key, 'occ', '1', 'del', '1')
+        floor = num(base)
+        local counted = item.since <= floor and '1' or '0'
+        redis.call('HSET', key, 'occ', counted, 'del', counted)
       end
     end
     if floor ~= 0 then redis.call('HSET', key, 'floor', int(floor)) end
