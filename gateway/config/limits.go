@@ -32,7 +32,8 @@ type Limits struct {
 	ReadTimeout   time.Duration `yaml:"readTimeout"`
 
 	// InFlight is the number of requests that are worked on at once. Queue more wait for
-	// their turn, QueueTimeout at most; then, and when there are more, the answer is 503.
+	// their turn, QueueTimeout at most; then, and when there are more, the answer is 503. Many more
+	// places than calls that Kubernetes takes at once only have all of them miss their deadline together.
 	InFlight     int           `yaml:"inFlight"`
 	Queue        int           `yaml:"queue"`
 	QueueTimeout time.Duration `yaml:"queueTimeout"`
@@ -59,7 +60,7 @@ func defaultLimits() Limits {
 	return Limits{
 		BodyBytes: 16 << 20, Depth: 32, Alerts: 10000, Labels: 128, LabelBytes: 64 << 10, NameBytes: 1 << 10,
 		RequestTimeout: 8 * time.Second, HeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second,
-		InFlight: 1024, Queue: 1024, QueueTimeout: time.Second, InFlightBytes: 256 << 20,
+		InFlight: 64, Queue: 1024, QueueTimeout: time.Second, InFlightBytes: 256 << 20,
 		Rate: Rate{Burst: 100, Sources: 1024}, ParkedAlerts: 1000, ParkedBytes: 8 << 20,
 	}
 }

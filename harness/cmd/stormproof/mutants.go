@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,18 +32,36 @@ func knownMutants() []string {
 
 func newMutants() *cobra.Command {
 	var only []string
+	var sample int
+	var seed int64
 	c := &common{}
 	cmd := &cobra.Command{
 		Use:   "mutants",
 		Short: "Put each seeded bug into the gateway and demand that its scenarios turn red",
-		RunE:  func(cmd *cobra.Command, _ []string) error { return mutantsVerb(cmd, c, only) },
+		RunE:  func(cmd *cobra.Command, _ []string) error { return mutantsVerb(cmd, c, only, sample, seed) },
 	}
 	cmd.Flags().StringSliceVar(&only, "id", nil, "only these mutants")
+	cmd.Flags().IntVar(&sample, "sample", 0, "only so many, drawn by --seed; 0: all")
+	cmd.Flags().Int64Var(&seed, "seed", 0, "seed of --sample; 0 takes one from the clock and prints it")
 	c.environmentFlags(cmd)
 	return cmd
 }
 
-func mutantsVerb(cmd *cobra.Command, c *common, only []string) (err error) {
+// draw takes a sample of a list, in the list's order.
+func draw(list []mutation.Mutant, n int, seed int64) []mutation.Mutant {
+	if n <= 0 || n >= len(list) {
+		return list
+	}
+	picked := rand.New(rand.NewPCG(uint64(seed), 0)).Perm(len(list))[:n]
+	slices.Sort(picked)
+	out := make([]mutation.Mutant, n)
+	for i, at := range picked {
+		out[i] = list[at]
+	}
+	return out
+}
+
+func mutantsVerb(cmd *cobra.Command, c *common, only []string, sample int, seed int64) (err error) {
 	list, err := mutation.Load(mutantsDir)
 	if err != nil {
 		return err
@@ -51,6 +70,13 @@ func mutantsVerb(cmd *cobra.Command, c *common, only []string) (err error) {
 	if len(list) == 0 {
 		fmt.Fprintln(cmd.ErrOrStderr(), "stormproof: no mutant selected; they are the files of "+mutantsDir)
 		return quietError{exitNothing}
+	}
+	if sample > 0 {
+		if seed == 0 {
+			seed = time.Now().UnixNano() % 100_000_000
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "mutants: a sample of %d of %d, seed %d\n", min(sample, len(list)), len(list), seed)
+		list = draw(list, sample, seed)
 	}
 	root, err := os.Getwd()
 	if err != nil {
