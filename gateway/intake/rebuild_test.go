@@ -8,6 +8,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -51,16 +52,22 @@ func newWhole(t *testing.T) *whole {
 		t.Fatal(err)
 	}
 	made := 0
+	var lock sync.Mutex // objects are made several at once
 	w.cluster = fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1alpha1.RemediationRequest{}).WithInterceptorFuncs(interceptor.Funcs{
 		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			lock.Lock()
 			made++
 			o.SetUID(types.UID("uid-" + strconv.Itoa(made)))
+			lock.Unlock()
 			return c.Create(ctx, o, opts...)
 		},
 		List: func(ctx context.Context, c client.WithWatch, o client.ObjectList, opts ...client.ListOption) error {
+			lock.Lock()
 			w.lists++
-			if do := w.beforeList; do != nil {
-				w.beforeList = nil
+			do := w.beforeList
+			w.beforeList = nil
+			lock.Unlock()
+			if do != nil {
 				do()
 			}
 			return c.List(ctx, o, opts...)
