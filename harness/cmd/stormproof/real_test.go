@@ -169,6 +169,14 @@ const (
 	sendOne = "  - send: {id: one, alerts: [{labels: {alertname: A}}], answers: {201: 1}}\n"
 	// lasting goes on until it is stopped.
 	lasting = "timeout: 5m\nsteps:\n" + sendOne + "  - consistently: {for: 4m, that: rr.size() == 1}\n"
+	// held makes an object that cannot be removed: a finalizer protects it.
+	held = `  - apply: |
+      apiVersion: remediation.stormproof.io/v1alpha1
+      kind: RemediationRequest
+      metadata: {name: held, namespace: "{{ns}}", finalizers: [remediation.stormproof.io/held]}
+      spec: {fingerprint: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa, incarnation: 1, alertName: A, severity: x,
+        environment: unknown, priority: P2, source: alertmanager, target: {kind: Unknown, name: A}, startsAt: "2030-01-02T03:04:05.000000Z"}
+`
 )
 
 // marked are the processes that have a variable with this value in their environment: what
@@ -204,6 +212,7 @@ func TestExitCodesOfTheProgram(t *testing.T) {
 		"the system misbehaves":       {steps(strings.Replace(sendOne, "201", "202", 1)), "", exitFail, "failed ERR-99"},
 		"a fault that hits nothing":   {steps("  - fault: {id: idle, target: kubernetes, kind: reset, after: 1000}\n" + sendOne), "", exitFail, "inconclusive ERR-99"},
 		"a key outside of the prefix": {"needs: {redis: own}\n" + steps(sendOne+"  - redis: {command: [SET, foreign, x]}\n"), "", exitFail, "foreign, outside of the prefix"},
+		"an object that stays":        {steps(sendOne + held), "", exitFail, "RemediationRequest sp-"},
 		"a set-up that fails":         {"gateway: {redis: {onFailure: shrug}}\n" + steps(sendOne), "", exitFail, "shrug"},
 		"an unknown field":            {"stepz: []\n" + steps(sendOne), "", exitUsage, "stepz"},
 		"an unknown flag":             {steps(sendOne), "--retry 3", exitUsage, "unknown flag"},

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
+	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
 	"github.com/stormproof/stormproof/harness/internal/owned"
 	"github.com/stormproof/stormproof/harness/internal/wait"
 	"github.com/stormproof/stormproof/harness/scenario"
@@ -56,7 +57,9 @@ func (w *world) apply(ctx context.Context, manifest string) error {
 		if object.GetNamespace() == "" {
 			owned.Mark(object, w.host.RunID, w.until())
 		}
-		if object.GetNamespace() == "" || len(object.GetFinalizers()) > 0 {
+		// What the system itself writes is no exception: if it stays, that is residue.
+		ours := object.GroupVersionKind().Group == v1alpha1.GroupVersion.Group
+		if object.GetNamespace() == "" || len(object.GetFinalizers()) > 0 && !ours {
 			w.lasting = append(w.lasting, object)
 		}
 		status := object.Object["status"]
