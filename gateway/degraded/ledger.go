@@ -76,7 +76,7 @@ func (s Ledgers) read(ctx context.Context, tag string) (*ledger, error) {
 		return l, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading ledger %s: %w", key, err)
+		return nil, &remediation.UnavailableError{Doing: "reading ledger " + key.String(), Err: err}
 	}
 	packed, err := gzip.NewReader(bytes.NewReader(l.object.BinaryData[content]))
 	if err == nil {
@@ -104,7 +104,7 @@ func (s Ledgers) write(ctx context.Context, l *ledger) error {
 		verb, do = "update", func(ctx context.Context) error { return s.Client.Update(ctx, l.object.DeepCopy()) }
 	}
 	if err := s.Caller.Do(ctx, verb, "configmaps", do); err != nil {
-		return fmt.Errorf("writing ledger %s: %w", l.object.Name, err)
+		return &remediation.UnavailableError{Doing: "writing ledger " + l.object.Name, Err: err}
 	}
 	return nil
 }

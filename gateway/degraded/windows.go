@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
+	"github.com/stormproof/stormproof/gateway/remediation"
 	"github.com/stormproof/stormproof/gateway/window"
 )
 
@@ -58,7 +59,7 @@ func (w windows) round(ctx context.Context, tag string, script func(*window.Wind
 	_, _ = sum.Write([]byte(tag)) // cannot fail
 	turn := w.turns[sum.Sum32()%uint32(len(w.turns))]
 	if err := turn.Acquire(ctx, 1); err != nil {
-		return fmt.Errorf("waiting for the ledger of group %s: %w", tag, err)
+		return &remediation.UnavailableError{Reason: remediation.Timeout, Doing: "waiting for the ledger of group " + tag, Err: err}
 	}
 	defer turn.Release(1)
 	for {

@@ -48,7 +48,7 @@ func (s *Server) failed(ctx context.Context, err error, batch []alert.Alert) pro
 	switch {
 	case errors.As(err, &panicked):
 		p = s.mistake(ctx, panicked)
-	case errors.As(err, &redis):
+	case errors.As(err, &redis) && !errors.As(redis, &unavailableErr): // else Kubernetes stands in for it, and cannot
 		p, reason = unavailable("redis-unavailable", "Redis cannot be used", "nothing was promised; send it again"), intake.RedisUnavailable
 		p.retryAfter = retryAfter(0, rand.Float64())
 	case errors.As(err, &again):
@@ -56,7 +56,7 @@ func (s *Server) failed(ctx context.Context, err error, batch []alert.Alert) pro
 		p.Alerts = bodies(again.Verdicts)
 		return p
 	case errors.As(err, &unavailableErr):
-		p = later(err, nil)
+		p = later(unavailableErr, nil)
 		word, _, _ := remediation.ReasonOf(err)
 		reason = string(word)
 	}

@@ -339,12 +339,13 @@ func TestWhatWasNotMadeDurableIsAnswered503(t *testing.T) {
 		err  error
 		kind string
 	}{
-		"Redis is away":             {&intake.RedisError{Err: errors.New(secret)}, "redis-unavailable"},
-		"Redis is away, wrapped":    {fmt.Errorf("deciding: %w", &intake.RedisError{Err: errors.New(secret)}), "redis-unavailable"},
-		"Kubernetes is away":        {&remediation.UnavailableError{Doing: "creating", Err: errors.New("503")}, "kubernetes-unavailable"},
-		"the deadline passed":       {context.DeadlineExceeded, "unavailable"},
-		"an error of another kind":  {errors.New("odd"), "unavailable"},
-		"both at once, Redis first": {errors.Join(&remediation.UnavailableError{Doing: "x", Err: errors.New("y")}, &intake.RedisError{Err: errors.New("z")}), "redis-unavailable"},
+		"Redis is away":                        {&intake.RedisError{Err: errors.New(secret)}, "redis-unavailable"},
+		"Redis is away, wrapped":               {fmt.Errorf("deciding: %w", &intake.RedisError{Err: errors.New(secret)}), "redis-unavailable"},
+		"Kubernetes is away":                   {&remediation.UnavailableError{Doing: "creating", Err: errors.New("503")}, "kubernetes-unavailable"},
+		"Kubernetes cannot stand in for Redis": {&intake.RedisError{Err: &remediation.UnavailableError{Doing: "reading a ledger", Err: errors.New("503")}}, "kubernetes-unavailable"},
+		"the deadline passed":                  {context.DeadlineExceeded, "unavailable"},
+		"an error of another kind":             {errors.New("odd"), "unavailable"},
+		"both at once, Redis first":            {errors.Join(&remediation.UnavailableError{Doing: "x", Err: errors.New("y")}, &intake.RedisError{Err: errors.New("z")}), "redis-unavailable"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := post(t, newServer(says(t, nil, tc.err)).Public(), webhook)
