@@ -15,7 +15,7 @@ import (
 
 // Variables of every expression, with what they hold. Nobody changes it.
 var Variables = map[string]string{
-	"answers":    "map from step id to {count, statuses, verdicts, list: [{status, headers, body, problem, latencyMs, certificate}]}",
+	"answers":    "map from step id to {count, statuses, verdicts, list: [{status, headers, body, problem, latencyMs, certificate}], and of a load elapsedMs, to its last answer}",
 	"rr":         "list of RemediationRequests in the scenario's namespaces, as Kubernetes returns them",
 	"pages":      "list of StormPages",
 	"members":    "list of all members of all pages",

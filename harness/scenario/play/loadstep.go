@@ -27,6 +27,7 @@ func (w *world) load(ctx context.Context, s *scenario.LoadStep) error {
 	if err != nil {
 		return fmt.Errorf("sending load %s: %w", s.ID, err)
 	}
+	w.answers.lasted(s.ID, result.Elapsed)
 	if err := w.recordLoad(s, result); err != nil {
 		return err
 	}

@@ -241,6 +241,8 @@ func (c *counter) view() map[string]any {
 type answers struct {
 	mu   sync.Mutex
 	byID map[string][]answer
+	// took is how long each load lasted, to its last answer.
+	took map[string]time.Duration
 }
 
 // answer is one response as expressions see it.
@@ -255,7 +257,15 @@ type answer struct {
 	body        any
 }
 
-func newAnswers() *answers { return &answers{byID: map[string][]answer{}} }
+func newAnswers() *answers {
+	return &answers{byID: map[string][]answer{}, took: map[string]time.Duration{}}
+}
+
+func (a *answers) lasted(id string, d time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.took[id] = d
+}
 
 func (a *answers) add(id string, x answer) {
 	a.mu.Lock()
@@ -274,8 +284,11 @@ func (a *answers) view() map[string]any {
 			items = append(items, map[string]any{"status": int64(x.status), "problem": x.problem,
 				"latencyMs": x.latency.Milliseconds(), "headers": x.headers, "body": x.body, "certificate": x.certificate})
 		}
-		out[id] = map[string]any{"count": int64(len(list)), "statuses": asAny(statuses),
-			"verdicts": asAny(verdicts), "list": items}
+		step := map[string]any{"count": int64(len(list)), "statuses": asAny(statuses), "verdicts": asAny(verdicts), "list": items}
+		if d, isLoad := a.took[id]; isLoad {
+			step["elapsedMs"] = d.Milliseconds()
+		}
+		out[id] = step
 	}
 	return out
 }
