@@ -195,7 +195,7 @@ func (g *Gateway) checks(c client.Client, namespace string) []server.Check {
 	return []server.Check{
 		store,
 		{Name: "kubernetes", Run: func(ctx context.Context) error {
-			return c.List(ctx, &v1alpha1.RemediationRequestList{}, client.InNamespace(namespace), client.Limit(1))
+			return served(c.List(ctx, &v1alpha1.RemediationRequestList{}, client.InNamespace(namespace), client.Limit(1)))
 		}},
 	}
 }

@@ -1,9 +1,12 @@
 package gateway
 
 import (
+	"fmt"
+
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -29,4 +32,16 @@ func fixedMapper() meta.RESTMapper {
 	m.AddSpecific(corev1.SchemeGroupVersion.WithKind("ConfigMap"), corev1.SchemeGroupVersion.WithResource("configmaps"),
 		corev1.SchemeGroupVersion.WithResource("configmap"), meta.RESTScopeNamespace)
 	return m
+}
+
+// installing has the API server serve the kinds; it is typed in the source tree.
+const installing = "kubectl apply --server-side -f gateway/api/v1alpha1/crd"
+
+// served says what to type where a list found no such kind: an empty namespace, or none, has
+// an empty list.
+func served(err error) error {
+	if apierrors.IsNotFound(err) {
+		return fmt.Errorf("the cluster does not serve RemediationRequests; install the CRDs, in the source tree: %s: %w", installing, err)
+	}
+	return err
 }

@@ -100,9 +100,7 @@ func (c *Counters) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			// A write that has begun is finished: cut off, it might be applied later, in the
-			// middle of the next one.
-			c.write(context.WithoutCancel(ctx), c.due(time.Now(), false))
+			c.write(ctx, c.due(time.Now(), false))
 		}
 	}
 }
@@ -154,6 +152,10 @@ func (c *Counters) write(ctx context.Context, due map[string]entry) {
 func (c *Counters) writeOne(ctx context.Context, uid string, e entry) (err error) {
 	defer panics.Caught(&err)
 	raise := func(ctx context.Context) error {
+		// An attempt that has begun is finished: cut off, it might be applied later, in the
+		// middle of the next one. Whether there is another one, the caller decides.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.caller.Timeout)
+		defer cancel()
 		var rr v1alpha1.RemediationRequest
 		if err := c.client.Get(ctx, e.key, &rr); err != nil {
 			return err

@@ -273,6 +273,37 @@ func TestStatusesAreWrittenSideBySide(t *testing.T) {
 	})
 }
 
+func TestAStopWaitsForOneTryOfAStatusAndNoMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cut := 0
+		c := newFake(t, interceptor.Funcs{Get: func(ctx context.Context, _ client.WithWatch, _ client.ObjectKey, _ client.Object, _ ...client.GetOption) error {
+			select {
+			case <-ctx.Done():
+				cut++
+			case <-time.After(time.Second): // it takes a while to say no
+			}
+			return apierrors.NewServiceUnavailable("the API server is away")
+		}})
+		counters := NewCounters(c, Caller{Timeout: 5 * time.Second}, 100*time.Millisecond, slog.New(slog.DiscardHandler))
+		counters.Note("uid-1", "shop", "rr", Tally{Occurrences: 1})
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan time.Time)
+		go func() {
+			counters.Run(ctx)
+			ended <- time.Now()
+		}()
+		time.Sleep(10 * time.Second) // in the bubble's own time: tries of a second each
+		stop()
+		stopped := time.Now()
+		if late := (<-ended).Sub(stopped); late > time.Second || cut > 0 {
+			t.Errorf("it ended %s after the stop, and %d tries were cut off; want a second at most, and none", late, cut)
+		}
+		if !counters.entries["uid-1"].dirty {
+			t.Error("what was not written is not left for Flush")
+		}
+	})
+}
+
 func TestAnIncidentWhoseGroupWasNotDeliveredWholeSaysSo(t *testing.T) {
 	rr := existing("rr", func(r *v1alpha1.RemediationRequest) {
 		r.Status.Conditions = []metav1.Condition{{Type: "Remediated", Status: metav1.ConditionUnknown, Reason: "New", LastTransitionTime: metav1.Now()}}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -115,4 +116,30 @@ func TestPathsThatSendersInventMakeNoNewSeries(t *testing.T) {
 		get(t, s.Public(), path)
 	}
 	wantSeries(t, s, `stormproof_http_requests_total{code="404",route="/"} 3`)
+}
+
+func TestReadinessIsLoggedWhenItChangesAndNotAtEachProbe(t *testing.T) {
+	var log strings.Builder
+	var failure error
+	s := New(limits, mocks.NewProcessor(t), []Check{{Name: "redis", Run: func(context.Context) error { return failure }}}, NewMetrics(),
+		slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		}})))
+	probe := func(err error) {
+		failure = err
+		get(t, s.Public(), "/readyz")
+	}
+	probe(errors.New("read from port 1"))
+	probe(errors.New("read from port 2"))
+	probe(nil)
+	probe(nil)
+	want := `level=WARN msg=readiness state="not ready" dependencies="map[redis:read from port 1]"
+level=INFO msg=readiness state=ready dependencies=map[redis:ok]
+`
+	if diff := cmp.Diff(want, log.String()); diff != "" {
+		t.Error(diff)
+	}
 }

@@ -55,8 +55,10 @@ type Server struct {
 	metrics  *Metrics
 	log      *slog.Logger
 	stopping atomic.Bool
-	gate     atomic.Pointer[auth.Gate]
-	parked   *park.Park
+	// told is the readiness that the log has last.
+	told   atomic.Pointer[string]
+	gate   atomic.Pointer[auth.Gate]
+	parked *park.Park
 
 	// slots and bytes are what is taken of limits.inFlight and limits.inFlightBytes; queued
 	// requests wait for a slot.
@@ -253,10 +255,12 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	status, state := http.StatusOK, "ready"
 	dependencies := map[string]string{}
+	var failing []string
 	for _, c := range s.checks {
 		dependencies[c.Name] = "ok"
 		if err := c.Run(ctx); err != nil {
 			dependencies[c.Name] = err.Error()
+			failing = append(failing, c.Name)
 			switch {
 			case !c.Dispensable:
 				status, state = http.StatusServiceUnavailable, "not ready"
@@ -268,5 +272,19 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	if s.stopping.Load() {
 		status, state = http.StatusServiceUnavailable, "stopping"
 	}
+	s.tell(ctx, fmt.Sprint(state, failing), state, dependencies)
 	writeJSON(w, "application/json", status, map[string]any{"status": state, "dependencies": dependencies})
+}
+
+// tell logs a readiness that is not the one before, which is ready at first: probes come every
+// few seconds, and the words of an error may differ each time.
+func (s *Server) tell(ctx context.Context, what, state string, dependencies map[string]string) {
+	if old := s.told.Swap(&what); old == nil && state == "ready" || old != nil && *old == what {
+		return
+	}
+	level := slog.LevelInfo
+	if state == "not ready" || state == "degraded" {
+		level = slog.LevelWarn
+	}
+	s.log.Log(ctx, level, "readiness", "state", state, "dependencies", dependencies)
 }

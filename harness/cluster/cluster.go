@@ -25,6 +25,7 @@ import (
 	"os"
 	"path/filepath"
 
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/client-go/rest"
 
 	"github.com/stormproof/stormproof/harness/internal/binaries"
@@ -51,6 +52,8 @@ type Options struct {
 	Kubeconfig string
 	// CRDs holds manifests (*.yaml, in any folder) of CustomResourceDefinitions; may be nil.
 	CRDs fs.FS
+	// Bare leaves it to Cluster.InstallCRDs to install them, in envtest.
+	Bare bool
 	// CacheDir is where programs are kept; "" for the user's cache folder.
 	CacheDir string
 	// Dir receives the kubeconfig and the logs; "" for a temporary folder that Stop removes.
@@ -83,7 +86,10 @@ type Cluster struct {
 	// Node is that of a Kind cluster, nil of any other.
 	Node *Node
 
-	stop func(ctx context.Context) error
+	// plane is nil where the API server is not ours; crds are those of Options.
+	plane *plane
+	crds  []*apiextensionsv1.CustomResourceDefinition
+	stop  func(ctx context.Context) error
 }
 
 // Start brings up a cluster with the CRDs installed and established. Its programs end with

@@ -42,7 +42,11 @@ func startEnvtest(ctx context.Context, opt Options, crds []*apiextensionsv1.Cust
 		return nil, err
 	}
 	path := kubeconfigPath(opt.Dir)
-	if err := p.finish(ctx, path, crds); err != nil {
+	first := crds
+	if opt.Bare {
+		first = nil
+	}
+	if err := p.finish(ctx, path, first); err != nil {
 		return nil, errors.Join(fmt.Errorf("starting the control plane: %w", err), p.stop())
 	}
 	stop := func(context.Context) error { return errors.Join(p.stop(), os.RemoveAll(path)) }
@@ -56,7 +60,7 @@ func startEnvtest(ctx context.Context, opt Options, crds []*apiextensionsv1.Cust
 		alone := stop
 		stop = func(ctx context.Context) error { return errors.Join(c.stop(), alone(ctx)) }
 	}
-	return &Cluster{Config: p.config, Controllers: opt.Controllers, KubeconfigPath: path, Kind: Envtest, StartRetries: retries, stop: stop, AuditLog: auditLog(p.dir),
+	return &Cluster{Config: p.config, Controllers: opt.Controllers, KubeconfigPath: path, Kind: Envtest, StartRetries: retries, plane: p, crds: crds, stop: stop, AuditLog: auditLog(p.dir),
 		Choice: report.Choice{Part: "cluster", Chosen: chosen, Reason: found.Why()}}, nil
 }
 

@@ -110,21 +110,27 @@ func (p *plane) configure() *envtest.ControlPlane {
 // start returns when the API server is healthy. When ctx ends, then or later, the programs
 // are killed.
 func (p *plane) start(ctx context.Context) error {
-	started := make(chan struct{})
-	var watching sync.WaitGroup
-	var watchErr error
-	watching.Go(func() { watchErr = p.watch(started) })
 	p.detach = context.AfterFunc(ctx, func() { _ = p.kill() }) // stop reports what is left
-	err := p.control.Start()
-	close(started)
-	watching.Wait()
-	if err = errors.Join(err, watchErr); err == nil {
+	err := p.watched(p.control.Start)
+	if err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
 		return errors.Join(err, p.stop())
 	}
 	return nil
+}
+
+// watched starts programs under the eye of the guard.
+func (p *plane) watched(start func() error) error {
+	started := make(chan struct{})
+	var watching sync.WaitGroup
+	var watchErr error
+	watching.Go(func() { watchErr = p.watch(started) })
+	err := start()
+	close(started)
+	watching.Wait()
+	return errors.Join(err, watchErr)
 }
 
 // watch tells the guard of every program as it appears, until started is closed.
@@ -172,6 +178,10 @@ func (p *plane) children() ([]int, error) {
 // and there is nothing here to save.
 func (p *plane) kill() error {
 	pids, err := p.children()
+	return errors.Join(err, killAll(pids))
+}
+
+func killAll(pids []int) (err error) {
 	for _, pid := range pids {
 		if e := syscall.Kill(-pid, syscall.SIGKILL); !errors.Is(e, syscall.ESRCH) {
 			err = errors.Join(err, e)

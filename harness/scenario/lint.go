@@ -33,6 +33,7 @@ var rules = []Rule{
 	{"fault-traffic", "Something follows a fault that can meet it before it is healed: a fault without traffic tests nothing.", (*linter).faultTraffic},
 	{"heal", "What is healed was armed before.", (*linter).heals},
 	{"redis-needs", "What is asked of Redis goes together, and a step that reaches a whole server has its own.", (*linter).redisRules},
+	{"api-server-needs", "What is done to a whole API server is done to the scenario's own, which has no controllers, no Pods and no account.", (*linter).apiServer},
 	{"replica", "A replica that is named exists, and one that is killed is a program.", (*linter).replicas},
 	{"credentials", "What a send shows is known by then, certificates have `needs: {https: true}`, and a file that is written anew was there.", (*linter).credentials},
 	{"possible", "The system can do what a step demands of it.", (*linter).possible},

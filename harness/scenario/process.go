@@ -47,7 +47,7 @@ const (
 // is described.
 func (s *Scenario) RunAs(way string) {
 	for _, v := range s.Variants() {
-		if v.System == nil && v.Needs.System != Cluster && (way != Cluster || !v.crashes()) && (way == Process || !v.inProcess()) {
+		if v.System == nil && v.Needs.System != Cluster && (way != Cluster || !v.ownAPIServer()) && (way != Cluster || !v.crashes()) && (way == Process || !v.inProcess()) {
 			v.Needs.System = way
 		}
 	}

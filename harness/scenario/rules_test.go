@@ -26,6 +26,7 @@ var ruleCases = map[string]struct{ refused, taken string }{
 	"fault-traffic":     {head + "steps:\n" + oneSend + "  - fault: {id: f, target: redis, kind: cut}\n", head + "steps:\n  - fault: {id: f, target: redis, kind: cut}\n" + oneSend},
 	"heal":              {head + "steps:\n  - heal: f\n" + oneSend, head + "steps:\n  - fault: {id: f, target: redis, kind: cut}\n  - heal: f\n" + oneSend},
 	"redis-needs":       {head + "steps:\n  - redis: {server: stop}\n" + oneSend, head + "needs: {redis: own}\nsteps:\n  - redis: {server: stop}\n" + oneSend},
+	"api-server-needs":  {head + "steps:\n  - apiServer: stop\n" + oneSend, head + "needs: {apiServer: own}\nsteps:\n  - apiServer: stop\n" + oneSend},
 	"replica":           {head + "steps:\n  - restart: {replica: 2}\n" + oneSend, head + "needs: {replicas: 2}\nsteps:\n  - restart: {replica: 2}\n" + oneSend},
 	"credentials":       {head + "steps:\n  - renew: server\n" + oneSend, head + "needs: {https: true}\nsteps:\n  - renew: server\n" + oneSend},
 	"possible":          {head + ownService + "steps:\n  - advance: 1s\n" + oneSend, head + ownService + "steps:\n  - restart: {}\n" + oneSend},

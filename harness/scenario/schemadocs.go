@@ -81,7 +81,7 @@ var fieldExamples = map[string]any{
 	"Check.that": "rr.size() == 1", "Wait.that": "rr.size() == 1", "Hold.that": "rr.size() == 1", "Wait.within": "5s", "Hold.for": "500ms",
 	"Select.count": 1, "Phase.to": "Completed", "Phase.count": 1, "Crash.at": "object-created", "Use.fragment": "../fragments/open-incident.yaml",
 	"TokenOf.serviceAccount": "alertmanager", "BasicOf.user": "alertmanager", "BasicOf.password": "{{secret.pager}}", "HMACOf.secret": "hook", "CertificateOf.name": "alertmanager",
-	"Step.advance": "5m1s", "Step.heal": "down", "Ready.path": "/healthz", "SystemClock.path": "/clock",
+	"Step.advance": "5m1s", "Step.heal": "down", "Step.apiServer": "stop", "Ready.path": "/healthz", "SystemClock.path": "/clock",
 	"ObjectsKind.apiVersion": "v1", "ObjectsKind.kind": "ConfigMap",
 	"AlertmanagerStart.groupWait": "300ms", "AlertmanagerStart.groupInterval": "500ms", "AlertmanagerStart.repeatInterval": "1h",
 }

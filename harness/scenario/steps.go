@@ -40,6 +40,8 @@ func (s *Step) Name() string {
 		return "withdraw"
 	case s.Redis != nil:
 		return "redis " + s.Redis.What()
+	case s.APIServer != nil:
+		return "API server: " + *s.APIServer
 	case s.Restart != nil:
 		return "restart"
 	case s.Reload != nil:

@@ -103,6 +103,8 @@ type Needs struct {
 	TLS         bool     `yaml:"tls,omitempty" json:"tls,omitempty" jsonschema_description:"The scenario's own Redis speaks TLS only, under an authority made for it. Needs redis: own."`
 	Password    bool     `yaml:"password,omitempty" json:"password,omitempty" jsonschema_description:"The scenario's own Redis demands a password. Needs redis: own."`
 	AOF         bool     `yaml:"aof,omitempty" json:"aof,omitempty" jsonschema_description:"The scenario's own Redis writes each change to an append-only file before it answers, so that a server that was killed starts with all that it had acknowledged. Needs redis: own, one server."`
+	APIServer   string   `yaml:"apiServer,omitempty" json:"apiServer,omitempty" jsonschema:"enum=shared,enum=own" jsonschema_description:"own: an API server and etcd for this scenario alone, without controllers, whatever the cluster of the run is; they are up in some seconds. Default shared: the run's cluster."`
+	NoCRDs      bool     `yaml:"noCRDs,omitempty" json:"noCRDs,omitempty" jsonschema_description:"The scenario's own API server does not know the gateway's kinds until the step apiServer: install. Needs apiServer: own; write unready: true as well, for the gateway cannot be ready."`
 	Controllers bool     `yaml:"controllers,omitempty" json:"controllers,omitempty" jsonschema_description:"The cluster's own controllers must run: deleted namespaces go, owned objects are collected, quotas count and refuse. In envtest, kube-controller-manager is started for the whole run."`
 	Namespaces  int      `yaml:"namespaces,omitempty" json:"namespaces,omitempty" jsonschema:"minimum=1,maximum=5" jsonschema_description:"How many namespaces: {{ns}}, {{ns2}}, ... Default 1."`
 	Replicas    int      `yaml:"replicas,omitempty" json:"replicas,omitempty" jsonschema:"minimum=1,maximum=3" jsonschema_description:"How many gateways share Redis and Kubernetes; requests go to them in turn. Default 1."`
@@ -140,6 +142,7 @@ type Step struct {
 	Refused      *Refused          `yaml:"refused,omitempty" json:"refused,omitempty"`
 	Withdraw     *string           `yaml:"withdraw,omitempty" json:"withdraw,omitempty" jsonschema_description:"Delete what a Kubernetes manifest names, finalizers or not, and do not wait until it is gone."`
 	Redis        *RedisCommand     `yaml:"redis,omitempty" json:"redis,omitempty"`
+	APIServer    *string           `yaml:"apiServer,omitempty" json:"apiServer,omitempty" jsonschema:"enum=stop,enum=start,enum=install,enum=store-v1alpha2" jsonschema_description:"Do something to the scenario's own API server: stop kills it, start starts it again on what etcd holds; install installs the gateway's CRDs; store-v1alpha2 serves its kinds as v1alpha2, too, and stores what is written from then on as that. It needs: {apiServer: own}."`
 	Restart      *Restart          `yaml:"restart,omitempty" json:"restart,omitempty"`
 	Reload       *Reload           `yaml:"reload,omitempty" json:"reload,omitempty"`
 	Crash        *Crash            `yaml:"crash,omitempty" json:"crash,omitempty"`

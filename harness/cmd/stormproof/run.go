@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/stormproof/stormproof/harness/cluster"
 	"github.com/stormproof/stormproof/harness/environment"
 	"github.com/stormproof/stormproof/harness/internal/binaries"
 	"github.com/stormproof/stormproof/harness/internal/owned"
@@ -177,6 +178,11 @@ func (s *session) tools(cmd *cobra.Command) (err error) {
 	if needsAlertmanager(s.worlds) {
 		if s.alertmanager, err = binaries.Alertmanager(cmd.Context(), "", cmd.ErrOrStderr()); err != nil {
 			return environment.Unavailable("Alertmanager", err)
+		}
+	}
+	if slices.ContainsFunc(s.worlds, func(s *scenario.Scenario) bool { return s.Needs.APIServer == "own" }) {
+		if err := cluster.Programs(cmd.Context(), cluster.Options{Out: cmd.ErrOrStderr()}); err != nil {
+			return environment.Unavailable("API servers of the scenarios' own", err)
 		}
 	}
 	s.programs, err = programs(cmd, s.c.system, s.worlds, s.dir)

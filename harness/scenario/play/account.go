@@ -28,7 +28,7 @@ func (w *world) giveAccount(ctx context.Context) error {
 	if !w.scenario.Needs.Account {
 		return nil
 	}
-	if w.host.Environment.AuditLog == "" {
+	if w.auditLog == "" {
 		return errors.New("this scenario reads the API server's audit log, and this cluster has none: use --cluster envtest")
 	}
 	role, binding := w.accountObjects()
@@ -97,7 +97,7 @@ func sorted(set map[string]bool) []any {
 
 // audit is what the gateways asked for, allowed or not, as the API server noted it.
 func (w *world) audit() ([]any, error) {
-	log, err := os.Open(w.host.Environment.AuditLog)
+	log, err := os.Open(w.auditLog)
 	if err != nil {
 		return nil, fmt.Errorf("reading the audit log: %w", err)
 	}

@@ -212,7 +212,7 @@ func (w *world) fetchAll(ctx context.Context, path string) ([]byte, error) {
 // auditFile is what the API server's audit log says of the scenario's namespaces. Where
 // there is none, requests.jsonl is all that there is, and this file says so.
 func (w *world) auditFile(context.Context) ([]byte, error) {
-	path := w.host.Environment.AuditLog
+	path := w.auditLog
 	if path == "" {
 		return []byte(`{"note":"this cluster has no audit log; requests.jsonl holds what the gateway asked through the fault proxy"}` + "\n"), nil
 	}

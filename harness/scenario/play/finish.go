@@ -224,7 +224,7 @@ func (w *world) releaseProxies(ctx context.Context) error {
 	if w.redisProxy != nil {
 		err = errors.Join(err, w.redisProxy.Close(ctx))
 	}
-	err = errors.Join(err, w.stopRedis(ctx))
+	err = errors.Join(err, w.stopRedis(ctx), w.stopAPIServer(ctx))
 	w.closeIdle()
 	w.watch, w.redisProxy, w.kubeProxy = nil, nil, nil
 	w.redis = nil

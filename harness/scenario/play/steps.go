@@ -59,6 +59,8 @@ func (w *world) do(ctx context.Context, s *scenario.Step) (err error) {
 		return w.withdraw(ctx, *s.Withdraw)
 	case s.Redis != nil:
 		return w.redisCommand(ctx, s.Redis)
+	case s.APIServer != nil:
+		return w.doAPIServer(ctx, *s.APIServer)
 	case s.Restart != nil:
 		return w.restart(ctx, s.Restart)
 	case s.Reload != nil:

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -23,6 +25,7 @@ const catchUpWithin = 15 * time.Second
 // watcher records every change of the scenario's RemediationRequests. It reads the API
 // server past the fault proxy, so no fault can blind it.
 type watcher struct {
+	world   *world
 	cancel  context.CancelFunc
 	streams []watch.Interface
 	done    sync.WaitGroup
@@ -30,24 +33,58 @@ type watcher struct {
 	failure error
 	seen    map[string]bool
 	// alive are the objects that were shown and not shown deleted since.
-	alive map[string]bool
+	alive map[string]*v1alpha1.RemediationRequest
 }
 
-func startWatch(ctx context.Context, w *world) (*watcher, error) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	x := &watcher{cancel: cancel, seen: map[string]bool{}, alive: map[string]bool{}}
-	for _, ns := range w.namespaces {
-		stream, err := w.kube.Watch(ctx, &v1alpha1.RemediationRequestList{}, client.InNamespace(ns))
+// newWatch watches nothing before it is opened.
+func newWatch(w *world) *watcher {
+	return &watcher{world: w, cancel: func() {}, seen: map[string]bool{}, alive: map[string]*v1alpha1.RemediationRequest{}}
+}
+
+// open begins to watch, or goes on after stop: what was deleted meanwhile is recorded, and what
+// is there is shown again.
+func (x *watcher) open(ctx context.Context) error {
+	ctx, x.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	known := maps.Clone(x.alive) // nobody follows yet
+	for _, ns := range x.world.namespaces {
+		options := &client.ListOptions{Namespace: ns}
+		if len(known) > 0 {
+			version, err := x.missed(ctx, ns, known)
+			if err != nil {
+				return err
+			}
+			options.Raw = &metav1.ListOptions{ResourceVersion: version}
+		}
+		stream, err := x.world.kube.Watch(ctx, &v1alpha1.RemediationRequestList{}, options)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("watching %s: %w", ns, err), x.stop())
+			return errors.Join(fmt.Errorf("watching %s: %w", ns, err), x.stop())
 		}
 		x.streams = append(x.streams, stream)
-		x.done.Go(func() { x.follow(ctx, stream, w) })
+		x.done.Go(func() { x.follow(ctx, stream) })
 	}
-	return x, nil
+	return nil
 }
 
-func (x *watcher) follow(ctx context.Context, stream watch.Interface, w *world) {
+// missed records how a namespace differs from what was known, and returns the version of the
+// list, from which a watch goes on.
+func (x *watcher) missed(ctx context.Context, ns string, known map[string]*v1alpha1.RemediationRequest) (string, error) {
+	var list v1alpha1.RemediationRequestList
+	if err := x.world.kube.List(ctx, &list, client.InNamespace(ns)); err != nil {
+		return "", fmt.Errorf("listing RemediationRequests in %s: %w", ns, err)
+	}
+	for i := range list.Items {
+		delete(known, ns+"/"+list.Items[i].Name)
+		x.show(watch.Added, &list.Items[i])
+	}
+	for _, rr := range known {
+		if rr.Namespace == ns {
+			x.show(watch.Deleted, rr)
+		}
+	}
+	return list.ResourceVersion, nil
+}
+
+func (x *watcher) follow(ctx context.Context, stream watch.Interface) {
 	for event := range stream.ResultChan() {
 		if ctx.Err() != nil {
 			return // what the client says of a watch that we ended is no news
@@ -57,26 +94,30 @@ func (x *watcher) follow(ctx context.Context, stream watch.Interface, w *world) 
 			x.fail(fmt.Errorf("watch of RemediationRequests sent %s %T", event.Type, event.Object))
 			return
 		}
-		change := map[watch.EventType]string{watch.Added: "added", watch.Modified: "modified", watch.Deleted: "deleted"}[event.Type]
-		object := describe(rr)
-		object.Change = change
-		if err := w.history.Add(history.Event{Object: object}); err != nil {
-			x.fail(err)
-		}
-		if event.Type == watch.Deleted { // of what stays, the last list is searched
-			w.searchJSON("the deleted RemediationRequest "+rr.Name, rr)
-		}
-		x.mu.Lock()
-		name := rr.Namespace + "/" + rr.Name
-		x.seen[name+"@"+rr.ResourceVersion] = true
-		x.alive[name] = true
-		if event.Type == watch.Deleted {
-			delete(x.alive, name)
-		}
-		x.mu.Unlock()
+		x.show(event.Type, rr)
 	}
 	if ctx.Err() == nil {
 		x.fail(errors.New("the harness's own watch ended before the scenario did"))
+	}
+}
+
+// show records a change.
+func (x *watcher) show(change watch.EventType, rr *v1alpha1.RemediationRequest) {
+	object := describe(rr)
+	object.Change = map[watch.EventType]string{watch.Added: "added", watch.Modified: "modified", watch.Deleted: "deleted"}[change]
+	if err := x.world.history.Add(history.Event{Object: object}); err != nil {
+		x.fail(err)
+	}
+	if change == watch.Deleted { // of what stays, the last list is searched
+		x.world.searchJSON("the deleted RemediationRequest "+rr.Name, rr)
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	name := rr.Namespace + "/" + rr.Name
+	x.seen[name+"@"+rr.ResourceVersion] = true
+	x.alive[name] = rr
+	if change == watch.Deleted {
+		delete(x.alive, name)
 	}
 }
 
@@ -117,6 +158,7 @@ func (x *watcher) stop() error {
 		s.Stop()
 	}
 	x.done.Wait()
+	x.streams = nil
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.failure

@@ -23,12 +23,9 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
 	"github.com/stormproof/stormproof/harness/cluster"
 	"github.com/stormproof/stormproof/harness/environment"
 	"github.com/stormproof/stormproof/harness/fault"
@@ -87,15 +84,10 @@ type Host struct {
 // kubernetes returns the harness's own way to the API server.
 func (h *Host) kubernetes() (*rest.Config, client.WithWatch, error) {
 	h.connect.Do(func() {
-		scheme := runtime.NewScheme()
-		if h.refused = errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); h.refused != nil {
-			return
+		var config *rest.Config
+		if config, h.refused = h.Environment.RESTConfig(); h.refused == nil {
+			h.config, h.kube, h.refused = connect(config, nil)
 		}
-		if h.config, h.refused = h.Environment.RESTConfig(); h.refused != nil {
-			return
-		}
-		h.config.QPS, h.config.Burst = ClientQPS, ClientBurst
-		h.kube, h.refused = client.NewWithWatch(h.config, client.Options{Scheme: scheme})
 	})
 	return h.config, h.kube, h.refused
 }
@@ -142,7 +134,10 @@ type world struct {
 	last *lastList
 
 	requestLog *requestLog
-	// auditFrom is where the API server's audit log stood when the world was begun.
+	// ownAPI is nil where the run's API server is used. auditFrom is where its audit log stood
+	// when the world was begun; auditLog is "" where there is none.
+	ownAPI    *ownAPIServer
+	auditLog  string
 	auditFrom int64
 
 	answers      *answers
@@ -189,17 +184,16 @@ func newWorld(ctx context.Context, host *Host, s *scenario.Scenario, round int) 
 	if w.requestLog, err = newRequestLog(filepath.Join(w.dir, "requests.jsonl")); err != nil {
 		return w, err
 	}
-	w.auditFrom = sizeOf(host.Environment.AuditLog)
 	if err := w.connectKubernetes(ctx); err != nil {
 		return w, err
 	}
 	// The watch and the system's readiness both have to wait until the API server's cache has
 	// heard of the new namespace: side by side.
 	var watching errgroup.Group
-	watching.Go(func() (err error) {
-		w.watch, err = startWatch(ctx, w)
-		return err
-	})
+	w.watch = newWatch(w)
+	if !s.Needs.NoCRDs { // else the step that installs them opens it
+		watching.Go(func() error { return w.watch.open(ctx) })
+	}
 	err = w.startParts(ctx)
 	return w, errors.Join(err, watching.Wait())
 }
@@ -265,11 +259,11 @@ func (w *world) connectKubernetes(ctx context.Context) error {
 	if w.scenario.Needs.Controllers && !w.host.Environment.Controllers {
 		return errors.New("this scenario needs the cluster's controllers, and the environment has none: bring it up with --controller-manager")
 	}
-	config, kube, err := w.host.kubernetes()
+	config, kube, err := w.reachKubernetes(ctx)
 	if err != nil {
 		return err
 	}
-	w.kube = kube
+	w.kube, w.auditFrom = kube, sizeOf(w.auditLog)
 	for _, name := range w.namespaces {
 		if _, err := w.createNamespace(ctx, name); err != nil {
 			return err
@@ -373,7 +367,7 @@ func (w *world) close(ctx context.Context) error {
 	if w.redis != nil {
 		errs = append(errs, w.redis.Close())
 	}
-	errs = append(errs, w.stopRedis(ctx))
+	errs = append(errs, w.stopRedis(ctx), w.stopAPIServer(ctx))
 	w.closeIdle()
 	if w.requestLog != nil {
 		errs = append(errs, w.requestLog.close())
