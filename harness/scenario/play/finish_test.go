@@ -1,6 +1,7 @@
 package play
 
 import (
+	"maps"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -8,6 +9,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
@@ -59,7 +62,7 @@ func TestAnObjectThatWillNotGoIsResidue(t *testing.T) {
 	held := &v1alpha1.RemediationRequest{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "held", Finalizers: []string{"example.com/hold"}}}
 	w := recorded(t)
 	w.kube = fake.NewClientBuilder().WithScheme(scheme).WithObjects(held).Build()
-	w.watch = &watcher{alive: map[string]bool{"a/held": true}}
+	w.watch = &watcher{alive: map[string]*v1alpha1.RemediationRequest{"a/held": held}}
 	var out report.Scenario
 	if err := w.findObjects(t.Context(), &out); err != nil {
 		t.Fatal(err)
@@ -71,5 +74,36 @@ func TestAnObjectThatWillNotGoIsResidue(t *testing.T) {
 	out = report.Scenario{}
 	if err := w.findObjects(t.Context(), &out); err != nil || len(out.Residue) > 0 {
 		t.Errorf("%q, %v", out.Residue, err)
+	}
+}
+
+func TestAWatchThatGoesOnTellsWhatItMissed(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	named := func(name string) *v1alpha1.RemediationRequest {
+		return &v1alpha1.RemediationRequest{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: name, UID: types.UID(name)}}
+	}
+	w := recorded(t)
+	w.kube = fake.NewClientBuilder().WithScheme(scheme).WithObjects(named("stays"), named("new")).Build()
+	w.watch = newWatch(w)
+	for _, name := range []string{"stays", "gone"} {
+		w.watch.show(watch.Added, named(name))
+	}
+	if err := w.watch.open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.watch.stop(); err != nil {
+		t.Fatal(err)
+	}
+	last := map[string]string{}
+	for _, e := range w.history.Events() {
+		if e.Object != nil {
+			last[e.Object.Name] = e.Object.Change
+		}
+	}
+	if want := map[string]string{"stays": "added", "new": "added", "gone": "deleted"}; !maps.Equal(last, want) {
+		t.Errorf("%v, want %v", last, want)
 	}
 }

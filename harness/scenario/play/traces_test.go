@@ -101,10 +101,10 @@ func TestASecretIsFoundInEveryTrace(t *testing.T) {
 			w.last.pages = []v1alpha1.StormPage{{ObjectMeta: metav1.ObjectMeta{Name: hidden}}}
 		}, false, "StormPages, line 1"},
 		"an object that is gone": {func(_ *testing.T, w *world) {
-			w.watch = &watcher{seen: map[string]bool{}, alive: map[string]bool{}}
+			w.watch = newWatch(w)
 			stream := watch.NewFake()
 			go func() { stream.Delete(&note); stream.Stop() }()
-			w.watch.follow(t.Context(), stream, w)
+			w.watch.follow(t.Context(), stream)
 		}, false, "the deleted RemediationRequest gone, line 1"},
 		"an Event": {func(t *testing.T, w *world) {
 			e := &corev1.Event{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "one"}, Message: hidden}
