@@ -152,8 +152,11 @@ func (c *Counters) write(ctx context.Context, due map[string]entry) {
 func (c *Counters) writeOne(ctx context.Context, uid string, e entry) (err error) {
 	defer panics.Caught(&err)
 	raise := func(ctx context.Context) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		// An attempt that has begun is finished: cut off, it might be applied later, in the
-		// middle of the next one. Whether there is another one, the caller decides.
+		// middle of the next one.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.caller.Timeout)
 		defer cancel()
 		var rr v1alpha1.RemediationRequest

@@ -48,7 +48,7 @@ func TestTheAuditOfAScenarioIsThatOfItsNamespaces(t *testing.T) {
 	if err := os.WriteFile(log, []byte(before+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{host: &Host{Environment: environment.Description{AuditLog: log}}, namespaces: []string{"sp-a-1"}, auditFrom: sizeOf(log)}
+	w := &world{auditLog: log, namespaces: []string{"sp-a-1"}, auditFrom: sizeOf(log)}
 	if err := os.WriteFile(log, []byte(before+"\n"+ours+"\n"+other+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestTheAuditOfAScenarioIsThatOfItsNamespaces(t *testing.T) {
 	if err != nil || string(b) != ours+"\n" {
 		t.Errorf("%q, %v", b, err)
 	}
-	w.host.Environment.AuditLog = ""
+	w.auditLog = ""
 	if b, err := w.auditFile(t.Context()); err != nil || !strings.Contains(string(b), "no audit log") {
 		t.Errorf("%q, %v", b, err)
 	}
