@@ -51,6 +51,16 @@ generate: $(BIN) ## Everything that is made from something else: deep copies, CR
 mutants: $(BIN) ## Put each seeded bug into the gateway; its scenarios must turn red
 	$(BIN) mutants $(ARGS)
 
+# PACKAGES chooses some, WORKERS is how many mutants are tried at once, each with a copy of the tree.
+PACKAGES ?=
+WORKERS ?= 2
+
+.PHONY: mutate
+mutate: mutate-tool ## Change one operator after another in window, remediation and judge; their unit tests must notice (PACKAGES=./harness/judge)
+	@mkdir -p bin
+	go build -o bin/mutate ./ci/mutate
+	bin/mutate -gremlins "$(CACHE)/gremlins" -workers $(WORKERS) $(ARGS) $(PACKAGES)
+
 # SOAK is how many schedules, SEED where they begin, PLAN one schedule to tell instead.
 SOAK ?= 10000
 SEED ?= 0
@@ -147,3 +157,8 @@ lint-tool:
 	@mkdir -p $(CACHE)
 	@test -x $(CACHE)/golangci-lint || echo "building golangci-lint (once, about a minute)"
 	cd ci/tools/lint && go build -o $(CACHE)/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+.PHONY: mutate-tool
+mutate-tool:
+	@mkdir -p $(CACHE)
+	cd ci/tools/mutate && go build -o $(CACHE)/gremlins github.com/go-gremlins/gremlins/cmd/gremlins
