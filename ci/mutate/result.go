@@ -95,7 +95,7 @@ func table(results []result) (string, bool) {
 		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%.1f %%\t%d %%\t\n",
 			r.pkg, r.mutants(), r.killed, r.hung, r.survived, r.notCovered, r.notViable, r.score(), r.least)
 	}
-	w.Flush()
+	_ = w.Flush() // a strings.Builder takes everything
 	for _, r := range results {
 		switch {
 		case !r.green():
