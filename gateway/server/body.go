@@ -57,6 +57,9 @@ func (m *meter) hold(n int64) error {
 	ctx, cancel := context.WithTimeout(m.request.Context(), m.server.limits.Load().QueueTimeout)
 	defer cancel()
 	if m.server.bytes.Acquire(ctx, n) != nil {
+		if err := m.request.Context().Err(); errors.Is(err, context.DeadlineExceeded) {
+			return err // also where there is room: unpacking ends with the request
+		}
 		return errNoRoom
 	}
 	m.held += n
@@ -136,6 +139,8 @@ func (s *Server) unread(err error, tooLarge bool) *problem {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		// Not 408: Alertmanager would never send it again.
 		p = s.later("too-slow", "The body came too slowly", fmt.Sprintf("limits.readTimeout is %s", limits.ReadTimeout))
+	case errors.Is(err, context.DeadlineExceeded):
+		p = s.later("too-slow", "The body could not be read in time", fmt.Sprintf("limits.requestTimeout is %s", limits.RequestTimeout))
 	case errors.Is(err, gzip.ErrHeader):
 		p = newProblem(http.StatusBadRequest, "malformed-gzip", "The body is not gzip", err.Error())
 	default:

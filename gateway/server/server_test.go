@@ -316,6 +316,16 @@ func TestTheBodyLimitIsExactAndOnWhatComesOutOfGzip(t *testing.T) {
 	}
 }
 
+func TestUnpackingEndsWithTheRequestsDeadline(t *testing.T) {
+	late, cancel := context.WithDeadline(t.Context(), time.Unix(1, 0))
+	defer cancel()
+	w := post(t, newServer(mocks.NewProcessor(t)).Public(), gzipped(t, webhook), header("Content-Encoding", "gzip"),
+		func(r *http.Request) { *r = *r.WithContext(late) })
+	if p := wantProblem(t, w, http.StatusServiceUnavailable, "too-slow"); !strings.Contains(p.Detail, "limits.requestTimeout") || w.Header().Get("Retry-After") == "" {
+		t.Errorf("%+v must name the setting, and ask to come again", p)
+	}
+}
+
 // TestAGzipBombIsNotUnpacked looks at memory, because the answer alone cannot tell whether
 // the bomb was unpacked first and refused afterwards.
 func TestAGzipBombIsNotUnpacked(t *testing.T) {
