@@ -200,7 +200,7 @@ func integration(c Criteria, r report.Report, add adder) {
 	}
 	add("control plane restarts", strconv.Itoa(c.StartRetries), strconv.Itoa(r.Environment.StartRetries), len(r.Runs) > 0 && r.Environment.StartRetries <= c.StartRetries)
 	if c.Race {
-		add("race detector", "on", map[bool]string{true: "on", false: "off: install a C compiler"}[r.Environment.Race], r.Environment.Race)
+		add("race detector", "on", map[bool]string{true: "on", false: "off: type make gate, with a C compiler installed"}[r.Environment.Race], r.Environment.Race)
 	}
 }
 
