@@ -125,9 +125,21 @@ func (l *linter) replicas() {
 			l.add(v.path+"."+field+".replica", fmt.Sprintf("there is no replica %d, only %d", n, have), fmt.Sprintf("write needs: {replicas: %d}", n))
 		}
 		l.dies(v.path+"."+field, v.needsProgram())
+		l.inVain(v.path+".restart.addressOf", v.Restart)
 		if way := l.scenario.Needs.System; v.Reload != nil && (l.scenario.System != nil || way == Binary || way == Cluster) {
 			l.add(v.path+".reload", "only the gateway inside of the harness can be given another configuration while it runs", "use restart: {gateway: ...}, or write needs: {system: process}")
 		}
+	}
+}
+
+// inVain checks that a replica that is to find its address taken can fail alone.
+func (l *linter) inVain(at string, s *Restart) {
+	switch have := max(1, l.scenario.Needs.Replicas); {
+	case s == nil || s.AddressOf == 0:
+	case l.scenario.System == nil && l.scenario.Needs.System != Binary:
+		l.add(at, "only a program of its own can fail to start", "write needs: {system: binary}")
+	case s.Replica == 0 || s.Replica == s.AddressOf || s.AddressOf > have:
+		l.add(at, "it must name another replica that is there", "write for example needs: {replicas: 2}, and restart: {replica: 2, addressOf: 1}")
 	}
 }
 

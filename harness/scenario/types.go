@@ -310,6 +310,8 @@ type RedisCommand struct {
 type Restart struct {
 	Replica int            `yaml:"replica,omitempty" json:"replica,omitempty" jsonschema:"minimum=1,maximum=3" jsonschema_description:"This replica only. Default: all."`
 	Gateway map[string]any `yaml:"gateway,omitempty" json:"gateway,omitempty" jsonschema_description:"Configuration from now on; default: as before."`
+	// AddressOf makes the start fail.
+	AddressOf int `yaml:"addressOf,omitempty" json:"addressOf,omitempty" jsonschema:"minimum=1,maximum=3" jsonschema_description:"Start it at the public address of this replica, which has it: it must end by itself with exit status 1, and stays down until the next restart. Why is in log. It needs: {system: binary}, and a replica."`
 }
 
 // Reload writes another configuration for gateways that go on running.

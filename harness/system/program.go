@@ -2,6 +2,7 @@ package system
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -127,7 +128,7 @@ func (i *program) values(spec Spec) (map[string]string, error) {
 		}
 	}
 	values := spec.values()
-	maps.Copy(values, map[string]string{"dir": spec.Dir, "listen": i.public.Addr(), "port": strconv.Itoa(i.public.Number),
+	maps.Copy(values, map[string]string{"dir": spec.Dir, "listen": cmp.Or(spec.Listen, i.public.Addr()), "port": strconv.Itoa(i.public.Number),
 		"admin": i.admin.Addr(), "kubeconfig": kubeconfig})
 	return values, nil
 }
@@ -179,13 +180,27 @@ func (i *program) listens(ctx context.Context) error {
 	}
 }
 
+// EndedError is a program that ended by itself.
+type EndedError struct {
+	// Status is the exit status, -1 after a signal.
+	Status int
+	text   string
+}
+
+// Error has the last that the program said.
+func (e *EndedError) Error() string { return e.text }
+
 // ended says how the process went, with the last that it said.
 func (i *program) ended(when string) error {
-	how := "exit status 0"
+	status, how := 0, "exit status 0"
 	if err := i.process.Err(); err != nil {
-		how = err.Error()
+		status, how = -1, err.Error()
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			status = exit.ExitCode()
+		}
 	}
-	return fmt.Errorf("the program %s: %s; last lines of %s:\n%s", when, how, i.log, i.tail())
+	return &EndedError{Status: status, text: fmt.Sprintf("the program %s: %s; last lines of %s:\n%s", when, how, i.log, i.tail())}
 }
 
 func (i *program) tail() string { return tail(i.log) }

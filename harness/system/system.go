@@ -52,6 +52,8 @@ type Spec struct {
 	Kubernetes *rest.Config
 	// Config overrides the service's defaults; the scenario file's `gateway:` block.
 	Config map[string]any
+	// Listen is the public address of a Program; "" is one that is free.
+	Listen string
 	// LogFile receives the service's log.
 	LogFile string
 	// Offset is how far the scenario's clock has already been advanced.

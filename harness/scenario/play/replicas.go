@@ -300,11 +300,41 @@ func (w *world) restart(ctx context.Context, s *scenario.Restart) error {
 	}
 	w.closeIdle()
 	for _, r := range list {
-		if err := w.start(ctx, r); err != nil {
+		start := w.start
+		if s.AddressOf > 0 {
+			start = func(ctx context.Context, r *replica) error { return w.startInVain(ctx, r, s.AddressOf) }
+		}
+		if err := start(ctx, r); err != nil {
 			return err
 		}
 	}
 	return w.act("restarted", "", "", "gateway")
+}
+
+// startInVain starts a replica where another one listens, and demands that it gives up.
+func (w *world) startInVain(ctx context.Context, r *replica, other int) error {
+	factory, err := w.factory()
+	if err != nil {
+		return err
+	}
+	holder, err := w.replicas.one(other)
+	if err != nil {
+		return err
+	}
+	spec, running := r.spec, holder.running()
+	if running == nil || holder == r {
+		return fmt.Errorf("replica %d does not listen: name another one that runs under restart.addressOf", other)
+	}
+	spec.Listen = strings.TrimPrefix(running.URL(), "http://")
+	instance, err := factory(ctx, spec)
+	if err == nil {
+		return errors.Join(failf("replica %d came up at %s, where replica %d listens", r.spec.Replica, spec.Listen, other), instance.Stop(ctx))
+	}
+	var ended *system.EndedError
+	if !errors.As(err, &ended) || ended.Status != 1 {
+		return failf("replica %d, at the address of replica %d, did not end with exit status 1: %v", r.spec.Replica, other, err)
+	}
+	return nil
 }
 
 // reload edits the configuration of replicas that go on running.
