@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/stormproof/stormproof/gateway/api/v1alpha1"
 )
@@ -245,4 +246,33 @@ func TestWhatIsDueAndWhatIsForgotten(t *testing.T) {
 		})
 	}
 	equal(t, forgetAfter, 15*time.Minute)
+}
+
+func TestAStatusShowsWhatIsKnownAndNothingElse(t *testing.T) {
+	for name, c := range map[string]struct {
+		tally     Tally
+		truncated int64
+		said      bool
+	}{
+		"nothing was left out": {Tally{Occurrences: 1}, 0, false},
+		"one alert was":        {Tally{Occurrences: 1, Truncated: 1}, 1, true},
+		"more were":            {Tally{Truncated: 9}, 9, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status := v1alpha1.RemediationRequestStatus{Phase: v1alpha1.PhaseActive, Occurrences: 2}
+			c.tally.into(&status)
+			equal(t, []int64{status.Occurrences, status.TruncatedAlerts}, []int64{2, c.truncated})
+			equal(t, meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionComplete) != nil, c.said)
+			equal(t, status.Phase, v1alpha1.PhaseActive)
+		})
+	}
+}
+
+func TestTheGreaterOfEachCounterIsKept(t *testing.T) {
+	at := time.Unix(1_700_000_000, 0)
+	a := Tally{Occurrences: 1, Deliveries: 9, Renotifications: 1, Members: 9, LastSeen: at, ResolvedAt: at.Add(1), Newest: at, Truncated: 9}
+	b := Tally{Occurrences: 9, Deliveries: 1, Renotifications: 9, Members: 1, LastSeen: at.Add(1), ResolvedAt: at, Truncated: 1}
+	want := Tally{Occurrences: 9, Deliveries: 9, Renotifications: 9, Members: 9, LastSeen: at.Add(1), ResolvedAt: at.Add(1), Newest: at, Truncated: 9}
+	equal(t, a.Max(b), want)
+	equal(t, b.Max(a), want)
 }
