@@ -27,9 +27,9 @@ import (
 // floors are the packages and the least score of each, in percent: what was measured, rounded
 // down. They only rise; docs/mutation.md has the measurements.
 var floors = []floor{
-	{"./gateway/window", 77},
-	{"./gateway/remediation", 0},
-	{"./harness/judge", 0},
+	{"./gateway/window", 100},
+	{"./gateway/remediation", 84},
+	{"./harness/judge", 89},
 }
 
 type floor struct {
