@@ -29,6 +29,7 @@ type StormPageSpec struct {
 	// Number of the page, from 1.
 	// +kubebuilder:validation:Minimum=1
 	Number int32 `json:"number"`
+	// Members that this page holds, in the order in which they joined.
 	// +optional
 	// +kubebuilder:validation:MaxItems=500
 	Members []Member `json:"members,omitempty"`

@@ -61,7 +61,7 @@ func TestAnErrorSaysWhereAndWhatInstead(t *testing.T) {
 		"rr.size() ==":             {12, "not an expression: it ends too early", "close every bracket and quote; && is and, || is or, ! is not, == compares"},
 		"rr.size()":                {0, "the expression yields int, and must yield true or false", "compare it with something, for example == 1"},
 		"rr.size() == 'three'":     {10, "== does not work on int and string", "both sides must have types that go together; int(), double() and string() convert"},
-		"ns ==\n  'a' &&\n xyzzzz": {16, "there is no variable xyzzzz", "valid here: answers, audit, faults, health, keys, kube, log, members, metricLint, metrics, ns, objects, pages, ready, received, redisNodes, rights, rr, spans; a text needs quotes: 'xyzzzz'"},
+		"ns ==\n  'a' &&\n xyzzzz": {16, "there is no variable xyzzzz", "valid here: answers, audit, explain, faults, health, keys, kube, log, members, metricLint, metrics, ns, objects, pages, ready, received, redisNodes, rights, rr, spans, table; a text needs quotes: 'xyzzzz'"},
 	} {
 		_, err := Compile(source)
 		var got *Error

@@ -18,6 +18,8 @@ var Variables = map[string]string{
 	"answers":    "map from step id to {count, statuses, verdicts, list: [{status, headers, body, problem, latencyMs, certificate}], and of a load elapsedMs, to its last answer}",
 	"rr":         "list of RemediationRequests in the scenario's namespaces, as Kubernetes returns them",
 	"pages":      "list of StormPages",
+	"table":      "{columns, rows} that the API server gives kubectl get remediationrequests to print, of the scenario's first namespace",
+	"explain":    "list of {kind, field, description}: every field of spec and status, as the API server gives them to kubectl explain",
 	"members":    "list of all members of all pages",
 	"keys":       "list of {name, type, ttlMs, bytes} of the scenario's Redis keys",
 	"redisNodes": "list of {role, addr, up, errors}: the servers of the scenario's own topology, with their roles as they say themselves, and how many errors each answered so far by first word, such as MOVED",

@@ -42,6 +42,8 @@ func (w *world) vars(ctx context.Context) map[string]any {
 		"ns":         w.namespaces[0],
 		"rr":         lazy(func() (any, error) { return w.listed(ctx, &v1alpha1.RemediationRequestList{}) }),
 		"pages":      lazy(func() (any, error) { return w.listed(ctx, &v1alpha1.StormPageList{}) }),
+		"table":      lazy(func() (any, error) { return w.table(ctx) }),
+		"explain":    lazy(func() (any, error) { return w.explain(ctx) }),
 		"members":    lazy(func() (any, error) { return w.members(ctx) }),
 		"keys":       lazy(func() (any, error) { return w.keys(ctx) }),
 		"redisNodes": sync.OnceValue(func() any { return w.redisNodes(ctx) }),

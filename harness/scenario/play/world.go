@@ -289,6 +289,9 @@ func (w *world) connectKubernetes(ctx context.Context) error {
 		return err
 	}
 	w.kubeProxy.OnRequest(func(r fault.RequestInfo) {
+		if r.Replica == 0 {
+			return // the harness asks, not a gateway
+		}
 		w.kubeCalls.add(r.Verb + " " + r.Resource)
 		w.requestLog.add(r)
 	})
