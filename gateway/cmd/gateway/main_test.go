@@ -62,13 +62,15 @@ func start(t *testing.T, program, crashDir string) *running {
 		_ = g.cmd.Process.Kill() // it may have died already, as it should
 		_ = g.cmd.Wait()
 	})
-	line, err := bufio.NewReader(out).ReadBytes('\n')
-	if err != nil {
-		t.Fatalf("the gateway said nothing: %v", err)
-	}
 	var said struct{ Public, Admin string }
-	if err := json.Unmarshal(line, &said); err != nil || said.Admin == "" {
-		t.Fatalf("the gateway's first line is %s: %v", line, err)
+	// The reconciler begins at the same time, and may be the first to say something.
+	for lines := bufio.NewScanner(out); said.Admin == ""; {
+		if !lines.Scan() {
+			t.Fatalf("the gateway ended without naming its listeners: %v", lines.Err())
+		}
+		if err := json.Unmarshal(lines.Bytes(), &said); err != nil {
+			t.Fatalf("the gateway said %s: %v", lines.Bytes(), err)
+		}
 	}
 	g.public, g.admin = "http://"+said.Public, "http://"+said.Admin
 	return g
