@@ -118,8 +118,28 @@ func TestUnitOutcomesAreCounted(t *testing.T) {
 {"Action":"fail","Package":"a"}
 # not JSON
 `))
-	if u.Passed != 1 || u.Failed != 1 || u.Skipped != 1 || u.Error != "" {
+	if u.Passed != 1 || u.Failed != 1 || u.Skipped != 1 || u.Error != "" || u.First != "go test -run '^T2$' a" {
 		t.Errorf("%+v", u)
+	}
+}
+
+func TestWhatDidNotRunIsRedAndSaysSo(t *testing.T) {
+	c, err := Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := Evaluate(c, Evidence{Unit: []UnitRun{{Passed: 1, Failed: 1, First: "go test -run '^T$' a"}}})
+	for _, criterion := range g.Criteria {
+		switch criterion.Name {
+		case "unit tests":
+			if criterion.Pass || !strings.HasSuffix(criterion.Got, "1 failed; go test -run '^T$' a") {
+				t.Errorf("%+v", criterion)
+			}
+		case "integration runs", "race detector", "residue":
+			if criterion.Pass || criterion.Got != "not run" {
+				t.Errorf("%+v", criterion)
+			}
+		}
 	}
 }
 

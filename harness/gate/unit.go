@@ -3,6 +3,7 @@ package gate
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -134,9 +135,7 @@ func (u *UnitRun) add(other UnitRun) {
 	u.Passed += other.Passed
 	u.Failed += other.Failed
 	u.Skipped += other.Skipped
-	if u.Error == "" {
-		u.Error = other.Error
-	}
+	u.First, u.Error = cmp.Or(u.First, other.First), cmp.Or(u.Error, other.Error)
 }
 
 // CountUnit counts the outcomes of top-level tests in the output of go test -json.
@@ -154,6 +153,8 @@ func CountUnit(r io.Reader) UnitRun {
 			u.Passed++
 		case "fail":
 			u.Failed++
+			top, _, _ := strings.Cut(event.Test, "/")
+			u.First = cmp.Or(u.First, fmt.Sprintf("go test -run '^%s$' %s", top, event.Package))
 		case "skip":
 			u.Skipped++
 		}

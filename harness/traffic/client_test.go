@@ -147,9 +147,11 @@ func TestADeadlineIsAnAnswerThatNeverCame(t *testing.T) {
 	defer close(release)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
+	begin := time.Now()
 	resp, err := client.Send(ctx, traffic.Request{Method: "POST", Path: "/"})
-	if err != nil || resp.Status != 0 || resp.Latency < 20*time.Millisecond {
-		t.Errorf("response %+v, error %v", resp.Answer, err)
+	// The deadline is older than the request, so its latency may be a little less than 20 ms.
+	if took := time.Since(begin); err != nil || resp.Status != 0 || resp.Latency <= 0 || resp.Latency > took || ctx.Err() == nil {
+		t.Errorf("response %+v after %s, error %v", resp.Answer, took, err)
 	}
 }
 

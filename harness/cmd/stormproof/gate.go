@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -133,7 +134,7 @@ func (g *gateFlags) unit(cmd *cobra.Command, c gate.Criteria, log io.Writer) (ru
 		begin := time.Now()
 		u := tests.Run(ctx, g.seed+int64(i))
 		runs = append(runs, u)
-		fmt.Fprintf(out, "gate: unit run %d of %d, seed %d: %d passed, %d failed (%.0f s) %s\n", i+1, c.UnitRuns, u.Seed, u.Passed, u.Failed, time.Since(begin).Seconds(), u.Error)
+		fmt.Fprintf(out, "gate: unit run %d of %d, seed %d: %d passed, %d failed (%.0f s) %s\n", i+1, c.UnitRuns, u.Seed, u.Passed, u.Failed, time.Since(begin).Seconds(), cmp.Or(u.Error, u.First))
 		if u.Red() && !g.keepGoing {
 			break
 		}
