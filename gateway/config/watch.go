@@ -40,8 +40,8 @@ func Watch(ctx context.Context, path string, again <-chan os.Signal, changed fun
 		}
 	}
 	look(true)
-	quiet := time.NewTimer(0)
-	defer quiet.Stop()
+	quiet := time.NewTimer(settle)
+	quiet.Stop() // until something happens; a look before that might meet a file half written
 	for {
 		select {
 		case <-ctx.Done():
