@@ -87,7 +87,7 @@ func (o Options) command(ctx context.Context, plan string) (*exec.Cmd, io.Closer
 	cmd := exec.CommandContext(ctx, self,
 		"--procs="+strconv.Itoa(o.Procs), "--seed="+strconv.FormatInt(o.Seed, 10), "--randomize-all",
 		"--keep-going", "--fail-on-empty", "--fail-on-pending", "--no-color", "-v",
-		"--timeout="+o.Timeout.String(), "--grace-period=55s",
+		"--timeout="+o.Timeout.String(), "--grace-period=100s",
 		"--output-dir="+o.Dir, "--json-report=ginkgo.json", binary)
 	cmd.Env = append(os.Environ(), RoleVariable+"="+roleCommand, PlanVariable+"="+plan, "ACK_GINKGO_RC=true",
 		// A data race ends the process, and with it the run: nothing green comes after it.

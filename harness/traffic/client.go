@@ -61,6 +61,12 @@ type Client struct {
 // Send posts once. Its error is about the harness only; a refused or lost request is a
 // Response.
 func (c *Client) Send(ctx context.Context, r Request) (Response, error) {
+	if r.Gzip { // before the clock starts: packing is not the system's time
+		var err error
+		if r.Body, err = gzipped(r.Body); err != nil {
+			return Response{}, err
+		}
+	}
 	err := c.record(history.Event{Request: &history.Request{ID: r.ID, Name: r.Name,
 		Method: r.Method, Path: r.Path, Alerts: r.Alerts, Opaque: r.Opaque, RetryOf: r.RetryOf, Leaves: r.leaves()}})
 	if err != nil {
@@ -93,19 +99,12 @@ func (c *Client) record(e history.Event) error {
 }
 
 func (c *Client) exchange(ctx context.Context, r Request) (Response, error) {
-	body := r.Body
-	if r.Gzip {
-		var err error
-		if body, err = gzipped(body); err != nil {
-			return Response{}, err
-		}
-	}
-	req, err := http.NewRequestWithContext(ctx, r.Method, c.BaseURL+r.Path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, r.Method, c.BaseURL+r.Path, bytes.NewReader(r.Body))
 	if err != nil {
 		return Response{}, fmt.Errorf("building request: %w", err)
 	}
 	if r.BodyPace > 0 {
-		req.Body, req.GetBody = io.NopCloser(&paced{ctx: ctx, body: body, perSecond: r.BodyPace}), nil
+		req.Body, req.GetBody = io.NopCloser(&paced{ctx: ctx, body: r.Body, perSecond: r.BodyPace}), nil
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "Alertmanager/stormproof")

@@ -21,7 +21,7 @@ import (
 const defaultTimeout = scenario.DefaultTimeout
 
 // cleanupTimeout is on top of it, so that a round that ran out of time is still tidied up.
-const cleanupTimeout = 45 * time.Second
+const cleanupTimeout = 90 * time.Second
 
 // Run carries out every round of every case of a scenario and returns its one outcome; it
 // stops at the first round that is not green. Run never panics over a scenario's behaviour and never retries.
