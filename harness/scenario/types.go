@@ -27,6 +27,7 @@ type Scenario struct {
 	Promises []string `yaml:"promises,omitempty" json:"promises,omitempty" jsonschema:"minItems=1" jsonschema_description:"Promises that this scenario aims at. All promises are judged anyway."`
 	Kills    []string `yaml:"kills,omitempty" json:"kills,omitempty" jsonschema_description:"Seeded bugs (folders of fixtures/mutants) that must turn this scenario red."`
 	Rounds   int      `yaml:"rounds,omitempty" json:"rounds,omitempty" jsonschema:"minimum=1,maximum=50" jsonschema_description:"Run the steps this often, each round in a fresh world with its own seed. Default 1."`
+	Serial   bool     `yaml:"serial,omitempty" json:"serial,omitempty" jsonschema_description:"Run when the others are done, with nothing beside it: for a scenario that fills the machine, or measures what a full machine spoils."`
 	Needs    Needs    `yaml:"needs,omitempty" json:"needs,omitempty" jsonschema_description:"What the world must offer. An unmet need is an environment error, never a skip."`
 	// System is nil for the gateway, which the program wires in.
 	System *System  `yaml:"system,omitempty" json:"system,omitempty" jsonschema_description:"A service of one's own in place of the gateway; or the path of a file that describes it, relative to this one."`

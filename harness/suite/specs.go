@@ -132,7 +132,11 @@ func register(plan Plan, wiring Wiring) error {
 		if s, err = plan.Apply(s); err != nil {
 			return err
 		}
-		ginkgo.It(s.ID+" "+s.Title, ginkgo.Label(s.Category, s.ID), func(ctx ginkgo.SpecContext) {
+		decorators := []any{ginkgo.Label(s.Category, s.ID), ginkgo.NodeTimeout(10 * time.Minute)}
+		if s.Serial {
+			decorators = append(decorators, ginkgo.Serial)
+		}
+		ginkgo.It(s.ID+" "+s.Title, decorators, func(ctx ginkgo.SpecContext) {
 			result := play.Run(ctx, host, s)
 			if err := writeResult(host.Dir, result); err != nil {
 				ginkgo.Fail(err.Error())
@@ -140,7 +144,7 @@ func register(plan Plan, wiring Wiring) error {
 			if result.Status != report.Passed {
 				ginkgo.Fail(string(result.Status) + ": " + result.Detail)
 			}
-		}, ginkgo.NodeTimeout(10*time.Minute))
+		})
 	}
 	return nil
 }

@@ -55,7 +55,9 @@ func (w *world) startRedis(ctx context.Context) (err error) {
 	if (n.Topology == "" || n.Topology == hredis.Standalone) && !n.TLS && !n.Password {
 		var args []string
 		if n.AOF {
-			args = []string{"--appendonly", "yes"}
+			// With everysec an answer may go out before its write: while a sync is under way
+			// Redis puts writes off, for two seconds at most.
+			args = []string{"--appendonly", "yes", "--appendfsync", "always"}
 		}
 		if w.ownRedis, err = w.host.Environment.StartRedis(ctx, dir, w.secrets[redisPassword].value, args...); err == nil {
 			w.access = hredis.Access{Topology: hredis.Standalone, Addrs: []string{w.ownRedis.Addr}, Password: w.ownRedis.Password}
