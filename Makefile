@@ -30,7 +30,7 @@ test: ## All unit tests, race detector on
 
 .PHONY: gate
 gate: $(RACED) lint-tool ## The quality gate: unit x3, lint, integration x3 with the race detector, one verdict
-	$(RACED) gate --lint "$(CACHE)/golangci-lint" $(ARGS)
+	$(RACED) gate --criteria ci/gate.yaml --lint "$(CACHE)/golangci-lint" $(ARGS)
 
 .PHONY: lint
 lint: $(BIN) lint-tool ## golangci-lint on the code, stormproof lint on the scenarios

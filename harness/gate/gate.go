@@ -2,9 +2,7 @@
 // the catalogue, each against a criterion written in gate.yaml.
 //
 // Evaluate is pure: evidence in, verdict out. A criterion without evidence fails; nothing is
-// green by absence. The gate is honest about what three green runs are worth: FlakeOf gives
-// the bound that the kept history of this tree supports, and how many runs are still missing
-// for a better one.
+// green by absence. What its green runs are worth is said by package flake.
 package gate
 
 import (
@@ -47,12 +45,21 @@ type Criteria struct {
 	FaultsApplied bool `yaml:"faults_applied"`
 	// PromisesJudged must be judged in every scenario.
 	PromisesJudged []string `yaml:"promises_judged"`
+	// Mutants is what seeded bugs must show: "" nothing; "known" that none is on record as
+	// having survived; "all" that every one is on record as killed.
+	Mutants string `yaml:"mutants"`
 	// CatalogueComplete demands that every selected scenario ran in every run.
 	CatalogueComplete bool `yaml:"catalogue_complete"`
 }
 
 // NoLint is the value of LintIssues that does not ask for the linter.
 const NoLint = -1
+
+// What Criteria.Mutants may ask for.
+const (
+	MutantsKnown = "known"
+	MutantsAll   = "all"
+)
 
 // notAsked is said of a criterion that the verdict does not rest on.
 const notAsked = "not asked for"
@@ -71,7 +78,11 @@ func Load(path string) (Criteria, error) {
 		name = path
 	}
 	var c Criteria
-	if err := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict()).Decode(&c); err != nil {
+	err := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict()).Decode(&c)
+	if err == nil && !slices.Contains([]string{"", MutantsKnown, MutantsAll}, c.Mutants) {
+		return c, fmt.Errorf("%s: mutants: %q is none of %s, %s", name, c.Mutants, MutantsKnown, MutantsAll)
+	}
+	if err != nil {
 		var at yaml.Error
 		if errors.As(err, &at) && at.GetToken() != nil {
 			return c, fmt.Errorf("%s:%d:%d: %s", name, at.GetToken().Position.Line, at.GetToken().Position.Column, at.GetMessage())
@@ -109,8 +120,16 @@ type Evidence struct {
 	// Forbidden lists what was found, as file:line.
 	Scanned   bool
 	Forbidden []string
+	// Mutants is what is on record of the seeded bugs as they are now.
+	Mutants Mutants
 	// Report holds the integration runs.
 	Report report.Report
+}
+
+// Mutants counts seeded bugs by their verdict on record.
+type Mutants struct {
+	Killed, Untried int
+	Survivors       []string
 }
 
 // Evaluate decides.
@@ -140,6 +159,7 @@ func Evaluate(c Criteria, e Evidence) report.Gate {
 		}
 		add("skipped, pending, focused in code", strconv.Itoa(c.Forbidden), got, len(e.Forbidden) <= c.Forbidden)
 	}
+	mutants(c, e.Mutants, add)
 	integration(c, e.Report, add)
 	return g
 }
@@ -164,6 +184,21 @@ func unit(c Criteria, e Evidence, add adder) {
 	add("unit tests", fmt.Sprintf("%d green runs", c.UnitRuns), fmt.Sprintf("%d of %d, %d tests each%s", green, len(e.Unit), passed, first),
 		green == len(e.Unit) && green >= c.UnitRuns)
 	add("unit tests skipped", atMostText(c.Skipped, "tests"), count(skipped, "test"), len(e.Unit) > 0 && skipped <= c.Skipped)
+}
+
+func mutants(c Criteria, m Mutants, add adder) {
+	if c.Mutants == "" {
+		return
+	}
+	got := fmt.Sprintf("%d killed, %d survived, %d not tried", m.Killed, len(m.Survivors), m.Untried)
+	if len(m.Survivors) > 0 {
+		got += "; stormproof mutants --id " + m.Survivors[0]
+	}
+	if c.Mutants == MutantsAll {
+		add("seeded bugs", "all killed", got, len(m.Survivors) == 0 && m.Untried == 0 && m.Killed > 0)
+		return
+	}
+	add("seeded bugs", "none known to survive", got, len(m.Survivors) == 0 && m.Killed+m.Untried > 0)
 }
 
 func integration(c Criteria, r report.Report, add adder) {

@@ -3,9 +3,9 @@ package gate
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stormproof/stormproof/harness/report"
 )
@@ -155,17 +155,6 @@ func TestScanFindsForbiddenCallsAndNotTheirNamesInText(t *testing.T) {
 	}
 }
 
-func TestRunsOfAnotherTreeDoNotCount(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "history", "runs.jsonl")
-	if err := Append(path, Entry{Tree: "a", Green: true, When: time.Now()}, Entry{Tree: "b"}, Entry{Tree: "a"}); err != nil {
-		t.Fatal(err)
-	}
-	runs, failures, err := CountTree(path, "a")
-	if err != nil || runs != 2 || failures != 1 {
-		t.Errorf("%d runs, %d failures, %v", runs, failures, err)
-	}
-}
-
 func TestPlannedRunsDiffer(t *testing.T) {
 	seeds := map[int64]bool{}
 	procs := map[int]bool{}
@@ -191,5 +180,48 @@ func TestTheFindingOnOrderStandsBesideTheOthers(t *testing.T) {
 	MarkOrder(&alone.Report)
 	if got := alone.Report.Runs[0].Scenarios[0].Promises["P8"]; got != "not-judged" {
 		t.Errorf("of one run alone it is %q", got)
+	}
+}
+
+func TestSeededBugs(t *testing.T) {
+	for name, c := range map[string]struct {
+		asked string
+		m     Mutants
+		pass  bool
+	}{
+		"none is known to survive":         {MutantsKnown, Mutants{Killed: 2, Untried: 3}, true},
+		"one is known to survive":          {MutantsKnown, Mutants{Killed: 2, Survivors: []string{"a"}}, false},
+		"there is none at all":             {MutantsKnown, Mutants{}, false},
+		"all are killed":                   {MutantsAll, Mutants{Killed: 2}, true},
+		"all are asked for, one not tried": {MutantsAll, Mutants{Killed: 2, Untried: 1}, false},
+		"nothing is asked":                 {"", Mutants{Survivors: []string{"a"}}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			criteria, e := defaultsOf(t), sound()
+			criteria.Mutants, e.Mutants = c.asked, c.m
+			if g := Evaluate(criteria, e); (g.Verdict == "pass") != c.pass {
+				t.Errorf("%+v", g)
+			}
+		})
+	}
+}
+
+// TestThisProjectsCriteria are no weaker than the built-in ones.
+func TestThisProjectsCriteria(t *testing.T) {
+	c, err := Load(filepath.Join("..", "..", "ci", "gate.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := defaultsOf(t)
+	want.Mutants = MutantsKnown
+	if !reflect.DeepEqual(c, want) {
+		t.Errorf("ci/gate.yaml  %+v\nthe built-in ones %+v", c, want)
+	}
+	bad := filepath.Join(t.TempDir(), "bad.yaml")
+	if err := os.WriteFile(bad, []byte("mutants: some\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(bad); err == nil {
+		t.Error("mutants: some was taken")
 	}
 }

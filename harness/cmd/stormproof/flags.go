@@ -25,6 +25,8 @@ type common struct {
 	labelFilter, caseName      string
 	seed                       int64
 	procs, repeat              int
+	// folder is the report's, where it is there already.
+	folder                     string
 	controllers                bool
 	untilItFails, keep, dryRun bool
 	watch                      bool
@@ -55,6 +57,12 @@ func (c *common) runFlags(cmd *cobra.Command) {
 	f.StringVar(&c.progress, "progress", "auto", "auto, plain, json or none")
 	f.DurationVar(&c.timeout, "timeout", 20*time.Minute, "bound on one run of the catalogue")
 	f.BoolVar(&c.keep, "keep-on-failure", false, "leave the objects and keys of failed scenarios in place")
+}
+
+// whole says that nothing was left out of the catalogue: only such runs are kept, because one
+// scenario that is worked on says nothing about the suite.
+func (c *common) whole(args []string) bool {
+	return len(args) == 0 && len(c.categories) == 0 && len(c.ids) == 0 && c.caseName == "" && c.labelFilter == ""
 }
 
 // settle fills in what the flags left open, and refuses what makes no sense.
@@ -167,6 +175,9 @@ func newHTTPClient() *http.Client { return &http.Client{Transport: &http.Transpo
 
 // runFolder makes a new folder under the output folder, named by time.
 func (c *common) runFolder(now time.Time) (string, error) {
+	if c.folder != "" {
+		return c.folder, nil
+	}
 	base, err := filepath.Abs(c.output)
 	if err != nil {
 		return "", fmt.Errorf("finding the output folder: %w", err)

@@ -2,14 +2,10 @@ package main
 
 import (
 	"cmp"
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -18,18 +14,22 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/stormproof/stormproof/harness/flake"
 	"github.com/stormproof/stormproof/harness/gate"
+	"github.com/stormproof/stormproof/harness/mutation"
 	"github.com/stormproof/stormproof/harness/report"
 )
 
-// runsFile keeps the outcome of every gate run in this checkout.
-var runsFile = filepath.Join(".stormproof", "history", "runs.jsonl")
+// gateState remembers how far a gate came in this checkout.
+var gateState = filepath.Join(".stormproof", "gate.json")
 
 // gateFlags are the gate's own.
 type gateFlags struct {
 	common
 	criteria, linter string
-	keepGoing        bool
+	keepGoing, fresh bool
+	// confidence is the bound on red runs that shall be proven, in percent; 0: none.
+	confidence percent
 }
 
 func newGate() *cobra.Command {
@@ -37,13 +37,17 @@ func newGate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "gate",
 		Short: "Unit tests, lint and consecutive runs of the whole catalogue: one verdict",
-		RunE:  func(cmd *cobra.Command, _ []string) error { return gateVerb(cmd, g) },
+		Long: "Unit tests, lint and consecutive runs of the whole catalogue: one verdict.\n" +
+			"It stops at the first red part. After an interrupt the same command goes on where it was, as long as nothing has changed.",
+		RunE: func(cmd *cobra.Command, _ []string) error { return gateVerb(cmd, g) },
 	}
 	g.environmentFlags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&g.criteria, "criteria", "", "file of criteria; default: the built-in ones")
 	f.StringVar(&g.linter, "lint", "golangci-lint", "golangci-lint's program")
 	f.BoolVar(&g.keepGoing, "keep-going", false, "go on after the first red part")
+	f.BoolVar(&g.fresh, "fresh", false, "begin anew, although a gate of this tree was interrupted")
+	f.Var(&g.confidence, "until-confidence", "go on with runs of the catalogue until the kept ones prove that fewer than this are red (95 %), for example 0.5%")
 	f.Int64Var(&g.seed, "seed", 0, "base of the runs' seeds; 0 takes one from the clock and prints it")
 	f.StringVar(&g.output, "output", "reports", "folder for reports")
 	f.StringVar(&g.progress, "progress", "auto", "auto, plain, json or none")
@@ -51,153 +55,255 @@ func newGate() *cobra.Command {
 	return cmd
 }
 
-func gateVerb(cmd *cobra.Command, g *gateFlags) error {
-	if err := g.settle(); err != nil {
-		return err
-	}
-	criteria, err := gate.Load(g.criteria)
+// gateRun is one call of the gate.
+type gateRun struct {
+	*gateFlags
+	cmd      *cobra.Command
+	criteria gate.Criteria
+	session  *session
+	state    gate.State
+	log      io.Writer
+}
+
+func gateVerb(cmd *cobra.Command, flags *gateFlags) error {
+	criteria, err := gate.Load(flags.criteria)
 	if err != nil {
 		return usageError{err}
+	}
+	g := &gateRun{gateFlags: flags, cmd: cmd, criteria: criteria}
+	if err := g.resume(); err != nil {
+		return err
+	}
+	if err := g.settle(); err != nil {
+		return err
 	}
 	list, err := g.load(nil)
 	if err != nil {
 		return err
 	}
-	session, err := newSession(cmd, &g.common, list)
-	if err != nil {
+	if g.session, err = newSession(cmd, &g.common, list); err != nil {
 		return err
 	}
-	log, err := os.Create(filepath.Join(session.dir, "gate.log"))
+	g.state.Dir, g.state.Seed = g.session.dir, g.seed
+	log, err := os.OpenFile(filepath.Join(g.session.dir, "gate.log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("creating the gate's log: %w", err)
 	}
-	evidence, err := g.collect(cmd, session, criteria, log)
+	g.log = log
+	evidence, err := g.collect()
 	r := evidence.Report
 	gate.MarkOrder(&r)
 	verdict := gate.Evaluate(criteria, evidence)
 	r.Gate = &verdict
-	tree := treeID(cmd.Context(), r.Environment.Choices)
-	err = errors.Join(err, log.Close(), remember(tree, r))
-	runs, failures, countErr := gate.CountTree(runsFile, tree)
-	r.Flake = gate.FlakeOf(runs, failures, criteria.IntegrationRuns)
+	runs, red, keptErr := g.session.onRecord()
+	r.Flake = flake.Of(runs, red, criteria.IntegrationRuns)
 	printGate(cmd.OutOrStdout(), r, log.Name())
-	err = errors.Join(err, countErr, concludeGate(cmd, g, session.dir, &r, len(list)))
+	err = errors.Join(err, log.Close(), keptErr, g.leave(), concludeGate(cmd, flags, g.session.dir, &r, len(list)))
 	if err == nil && verdict.Verdict != "pass" {
 		return quietError{exitFail}
 	}
 	return err
 }
 
+// resume finds out how far a gate of the same tree, criteria and flags had come.
+func (g *gateRun) resume() error {
+	key := identity(g.cmd.Context(), fmt.Sprintf("%+v %+v race %v", g.criteria, *g.gateFlags, raceEnabled))
+	g.state = gate.State{Key: key}
+	if g.fresh {
+		return nil
+	}
+	state, found, err := gate.LoadState(gateState, key)
+	if err != nil {
+		return usageError{err}
+	}
+	if g.state = state; found {
+		g.folder, g.seed = state.Dir, state.Seed
+		fmt.Fprintf(g.cmd.OutOrStdout(), "gate: going on with the one that was interrupted (%d of %d unit runs, %d of %d integration runs are done; --fresh begins anew)\n",
+			len(state.Unit), g.criteria.UnitRuns, len(state.Runs), g.criteria.IntegrationRuns)
+	}
+	return nil
+}
+
+// leave forgets a gate that came to its verdict, and says how to go on with one that did not.
+func (g *gateRun) leave() error {
+	if g.cmd.Context().Err() != nil {
+		fmt.Fprintln(g.cmd.OutOrStdout(), "gate: interrupted; the same command goes on from here")
+		return nil
+	}
+	if err := os.Remove(gateState); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("forgetting the gate that is done: %w", err)
+	}
+	return nil
+}
+
 // collect gathers the evidence and stops at the first red part, unless told to go on.
-func (g *gateFlags) collect(cmd *cobra.Command, s *session, c gate.Criteria, log io.Writer) (e gate.Evidence, err error) {
-	ctx, out := cmd.Context(), cmd.OutOrStdout()
-	e.Report = report.Report{Schema: report.Schema, Title: "Stormproof gate", Started: s.started}
+func (g *gateRun) collect() (e gate.Evidence, err error) {
+	ctx, c := g.cmd.Context(), g.criteria
+	e.Report = report.Report{Schema: report.Schema, Title: "Stormproof gate", Started: g.session.started}
 	if e.Forbidden, err = gate.Scan("."); err != nil {
 		return e, err
 	}
 	e.Scanned = true
-	red := len(e.Forbidden) > c.Forbidden
-	if c.LintIssues != gate.NoLint {
-		if e.Lint, err = gate.RunLint(ctx, g.linter, log); err != nil {
-			fmt.Fprintf(out, "gate: %v\n", err)
+	if c.Mutants != "" {
+		if e.Mutants, err = mutantsStanding(); err != nil {
+			return e, err
 		}
-		fmt.Fprintf(out, "gate: lint: %d issues\n", e.Lint.Issues)
+	}
+	red := len(e.Forbidden) > c.Forbidden || len(e.Mutants.Survivors) > 0
+	if c.LintIssues != gate.NoLint {
+		if e.Lint, err = g.lint(); err != nil {
+			return e, err
+		}
 		red = red || !e.Lint.Ran || e.Lint.Issues > c.LintIssues
 	}
 	if c.UnitRuns > 0 && ctx.Err() == nil && (g.keepGoing || !red) {
-		if e.Unit, err = g.unit(cmd, c, log); err != nil {
+		err := g.unit()
+		if e.Unit = g.state.Unit; err != nil {
 			return e, err
 		}
-		red = red || slices.ContainsFunc(e.Unit, gate.UnitRun.Red)
+		red = red || len(e.Unit) < c.UnitRuns || slices.ContainsFunc(e.Unit, gate.UnitRun.Red)
 	}
 	if ctx.Err() != nil || red && !g.keepGoing {
 		return e, ctx.Err()
 	}
-	return e, g.integration(cmd, s, c, &e.Report)
+	return e, g.integration(&e.Report)
+}
+
+// mutantsStanding is what is on record of this project's seeded bugs.
+func mutantsStanding() (gate.Mutants, error) {
+	list, err := mutation.Load(mutantsDir)
+	if err != nil {
+		return gate.Mutants{}, err
+	}
+	sources, err := catalogueSources()
+	if err != nil {
+		return gate.Mutants{}, err
+	}
+	s, err := mutantsOnRecord(list, ".", sources)
+	out := gate.Mutants{Killed: s.Killed, Untried: len(s.Untried)}
+	for _, m := range s.Survived {
+		out.Survivors = append(out.Survivors, m.Name)
+	}
+	return out, err
+}
+
+func (g *gateRun) lint() (gate.Lint, error) {
+	if g.state.Lint != nil {
+		return *g.state.Lint, nil
+	}
+	out := g.cmd.OutOrStdout()
+	l, err := gate.RunLint(g.cmd.Context(), g.linter, g.log)
+	if err != nil {
+		fmt.Fprintf(out, "gate: %v\n", err)
+	}
+	fmt.Fprintf(out, "gate: lint: %d issues\n", l.Issues)
+	if !l.Ran || g.cmd.Context().Err() != nil {
+		return l, nil
+	}
+	g.state.Lint = &l
+	return l, g.state.Save(gateState)
 }
 
 // unit builds the unit tests once and runs them as often as the criteria say.
-func (g *gateFlags) unit(cmd *cobra.Command, c gate.Criteria, log io.Writer) (runs []gate.UnitRun, err error) {
+func (g *gateRun) unit() (err error) {
+	if len(g.state.Unit) >= g.criteria.UnitRuns {
+		return nil
+	}
 	dir, err := os.MkdirTemp("", "stormproof-unit-")
 	if err != nil {
-		return nil, fmt.Errorf("making a folder for the unit tests: %w", err)
+		return fmt.Errorf("making a folder for the unit tests: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	ctx, out, begin := cmd.Context(), cmd.OutOrStdout(), time.Now()
-	tests, err := gate.BuildUnit(ctx, dir, raceEnabled, log)
+	ctx, out, begin := g.cmd.Context(), g.cmd.OutOrStdout(), time.Now()
+	tests, err := gate.BuildUnit(ctx, dir, raceEnabled, g.log)
 	if err != nil {
 		fmt.Fprintf(out, "gate: %v\n", err)
-		return []gate.UnitRun{{Error: err.Error()}}, ctx.Err()
+		g.state.Unit = append(g.state.Unit, gate.UnitRun{Error: err.Error()})
+		return ctx.Err()
 	}
 	fmt.Fprintf(out, "gate: unit tests built (%.0f s)\n", time.Since(begin).Seconds())
-	for i := 0; i < c.UnitRuns && ctx.Err() == nil; i++ {
+	for i := len(g.state.Unit); i < g.criteria.UnitRuns; i++ {
 		begin := time.Now()
 		u := tests.Run(ctx, g.seed+int64(i))
-		runs = append(runs, u)
-		fmt.Fprintf(out, "gate: unit run %d of %d, seed %d: %d passed, %d failed (%.0f s) %s\n", i+1, c.UnitRuns, u.Seed, u.Passed, u.Failed, time.Since(begin).Seconds(), cmp.Or(u.Error, u.First))
-		if u.Red() && !g.keepGoing {
-			break
+		if ctx.Err() != nil {
+			return ctx.Err() // and what it was cut short at proves nothing
+		}
+		g.state.Unit = append(g.state.Unit, u)
+		fmt.Fprintf(out, "gate: unit run %d of %d, seed %d: %d passed, %d failed (%.0f s) %s\n", i+1, g.criteria.UnitRuns, u.Seed, u.Passed, u.Failed, time.Since(begin).Seconds(), cmp.Or(u.Error, u.First))
+		if err := g.state.Save(gateState); err != nil || u.Red() && !g.keepGoing {
+			return err
 		}
 	}
-	return runs, nil
+	return nil
 }
 
-func (g *gateFlags) integration(cmd *cobra.Command, s *session, c gate.Criteria, r *report.Report) (err error) {
+func (g *gateRun) integration(r *report.Report) (err error) {
+	s, ctx := g.session, g.cmd.Context()
 	if err := s.begin(nil); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.closeInto(cmd.Context(), r)) }()
-	if err := s.up(cmd); err != nil {
+	defer func() { err = errors.Join(err, s.closeInto(ctx, r)) }()
+	if err := s.up(g.cmd); err != nil {
 		return err
 	}
-	r.Environment = s.facts
-	for i, spec := range gate.Plan(g.seed, c.IntegrationRuns, runtime.NumCPU()) {
-		if cmd.Context().Err() != nil {
+	if err := s.keepRuns(ctx); err != nil {
+		return err
+	}
+	r.Environment, r.Runs = s.facts, slices.Clone(g.state.Runs)
+	r.Environment.StartRetries += g.state.Environment.StartRetries
+	s.count = len(r.Runs)
+	wanted, err := g.runsWanted()
+	if err != nil {
+		return err
+	}
+	for i, spec := range gate.Plan(g.seed, wanted, runtime.NumCPU()) {
+		if i < len(g.state.Runs) {
+			continue
+		}
+		fmt.Fprintf(g.cmd.OutOrStdout(), "gate: integration run %d of %d\n", i+1, wanted)
+		if err = os.RemoveAll(s.plan(i + 1).Dir); err != nil { // of a run that was cut short
 			break
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "gate: integration run %d of %d\n", i+1, c.IntegrationRuns)
 		var run report.Run
-		run, err = s.run(cmd.Context(), spec.Seed, spec.Procs)
+		run, err = s.run(ctx, spec.Seed, spec.Procs)
 		r.Runs = append(r.Runs, run)
-		if err != nil || !green(run) && !g.keepGoing {
+		if err != nil || ctx.Err() != nil || !green(run) && !g.keepGoing {
+			break
+		}
+		g.state.Runs, g.state.Environment = slices.Clone(r.Runs), r.Environment
+		if err = g.state.Save(gateState); err != nil {
 			break
 		}
 	}
 	r.Count(len(s.list))
-	r.Totals.Expected = len(s.list) * c.IntegrationRuns
+	r.Totals.Expected = len(s.list) * wanted
 	return err
 }
 
-// remember appends the runs to the kept history.
-func remember(tree string, r report.Report) error {
-	var entries []gate.Entry
-	for _, run := range r.Runs {
-		e := gate.Entry{Tree: tree, Seed: run.Seed, When: run.Started, Green: green(run), DurationS: run.DurationS}
-		for _, s := range run.Scenarios {
-			if s.Status != report.Passed {
-				e.Failed = append(e.Failed, s.ID)
-			}
-		}
-		entries = append(entries, e)
+// runsWanted is how many integration runs there shall be: those of the criteria, or as many as
+// the bound takes that was asked for.
+func (g *gateRun) runsWanted() (int, error) {
+	if g.confidence == 0 {
+		return g.criteria.IntegrationRuns, nil
 	}
-	return gate.Append(runsFile, entries...)
+	runs, red, err := g.session.onRecord()
+	if err != nil {
+		return 0, err
+	}
+	needed, done := flake.RunsUntil(float64(g.confidence)/100, red), len(g.state.Runs)
+	more := max(0, needed-runs, g.criteria.IntegrationRuns-done)
+	fmt.Fprintf(g.cmd.OutOrStdout(), "gate: %s %% takes %d runs of this tree without a further red one; %d are on record (%d red), %d to go%s\n",
+		g.confidence.String(), needed, runs, red, more, g.estimate(more))
+	return done + more, nil
 }
 
-// treeID identifies what was tested: the git tree, what differs from it, and what the
-// environment was made of.
-func treeID(ctx context.Context, choices []report.Choice) string {
-	h := sha256.New()
-	for _, args := range [][]string{{"rev-parse", "HEAD^{tree}"}, {"diff", "HEAD"}, {"status", "--porcelain"}} {
-		out, err := exec.CommandContext(ctx, "git", args...).Output()
-		if err != nil {
-			return "no-git-" + time.Now().UTC().Format(time.RFC3339Nano) // never counted together
-		}
-		_, _ = h.Write(out) // a hash.Hash never fails
+// estimate says how long so many runs take, by the newest one on record.
+func (g *gateRun) estimate(runs int) string {
+	history, err := flake.Load(keptHistory)
+	if err != nil || len(history) == 0 || runs == 0 {
+		return ""
 	}
-	for _, c := range choices {
-		fmt.Fprintln(h, c.Part, c.Chosen)
-	}
-	return hex.EncodeToString(h.Sum(nil))[:16]
+	return fmt.Sprintf(", about %s", (time.Duration(float64(runs)*history[len(history)-1].DurationS) * time.Second).String())
 }
 
 func printGate(out io.Writer, r report.Report, log string) {

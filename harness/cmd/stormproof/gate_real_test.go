@@ -3,10 +3,14 @@
 package main
 
 import (
+	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/stormproof/stormproof/harness/internal/wait"
 )
 
 // smallGate asks for one run of the catalogue and for nothing that takes a source tree.
@@ -47,5 +51,49 @@ func TestTheGateOfTheProgramBringsUpWhatScenariosNeed(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestTheGateOfTheProgramGoesOnAfterAnInterrupt stops one in its second run: the next one makes
+// that run alone, and keeps the first.
+func TestTheGateOfTheProgramGoesOnAfterAnInterrupt(t *testing.T) {
+	dir := t.TempDir()
+	catalogue := filepath.Join(dir, "scenarios")
+	if err := os.Mkdir(catalogue, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	scene(t, catalogue, "ERR-99", "steps:\n"+sendOne)
+	criteria := strings.Replace(smallGate, "integration_runs: 1", "integration_runs: 2", 1)
+	if err := os.WriteFile(filepath.Join(dir, "small.yaml"), []byte(criteria), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("git", "-C", dir, "init", "--quiet").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	first := start(t, dir, "gate", "--criteria", "small.yaml")
+	until(t, "the second run", func(context.Context) wait.Look {
+		found, err := filepath.Glob(filepath.Join(dir, "reports", "*", "runs", "2"))
+		return wait.Look{Done: len(found) > 0, Err: err}
+	})
+	if err := first.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if got := first.code(t); got != exitInterrupted || !strings.Contains(first.out.String(), "the same command goes on from here") {
+		t.Fatalf("exit %d, want %d\n%s", got, exitInterrupted, first.out.String())
+	}
+	second := start(t, dir, "gate", "--criteria", "small.yaml")
+	if got := second.code(t); got != exitPass {
+		t.Errorf("exit %d, want %d\n%s", got, exitPass, second.out.String())
+	}
+	for _, says := range []string{"1 of 2 integration runs are done", "gate: integration run 2 of 2", "2 of 2 green, 2 seeds", "2 passed, 0 failed", "2 runs of this tree, 0 red"} {
+		if !strings.Contains(second.out.String(), says) {
+			t.Errorf("no %q in\n%s", says, second.out.String())
+		}
+	}
+	if strings.Contains(second.out.String(), "integration run 1") {
+		t.Errorf("the first run was made again\n%s", second.out.String())
+	}
+	if _, err := os.Stat(filepath.Join(dir, gateState)); err == nil {
+		t.Error("a gate that is done is remembered")
 	}
 }

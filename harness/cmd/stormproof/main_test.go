@@ -51,6 +51,10 @@ func TestExitCodes(t *testing.T) {
 		"judging nothing":                       {soundScenario, "judge nowhere", exitUsage},
 		"nothing selected":                      {soundScenario, "run --id STO-91", exitNothing},
 		"no seeded bug selected":                {soundScenario, "mutants --id none", exitNothing},
+		"a trend without runs":                  {soundScenario, "report trend", exitNothing},
+		"the trend of what is no report":        {soundScenario, "report trend scenarios", exitUsage},
+		"comparing what is no report":           {soundScenario, "report diff scenarios scenarios", exitUsage},
+		"opening what is not there":             {soundScenario, "report open", exitUsage},
 		"a forced environment that is not here": {soundScenario, "run --cluster kind --redis container", exitEnvironment},
 	} {
 		t.Run(name, func(t *testing.T) {

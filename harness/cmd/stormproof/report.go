@@ -55,6 +55,7 @@ func newReport() *cobra.Command {
 			return nil
 		},
 	})
+	cmd.AddCommand(newTrend(), newDiff(), newOpen())
 	for _, sub := range cmd.Commands() {
 		asUsage(sub)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stormproof/stormproof/harness/cluster"
 	"github.com/stormproof/stormproof/harness/environment"
+	"github.com/stormproof/stormproof/harness/flake"
 	"github.com/stormproof/stormproof/harness/internal/binaries"
 	"github.com/stormproof/stormproof/harness/internal/owned"
 	"github.com/stormproof/stormproof/harness/report"
@@ -72,7 +73,10 @@ func runVerb(cmd *cobra.Command, c *common, args []string) error {
 		return err
 	}
 	r := report.Report{Schema: report.Schema, Title: "Stormproof", Started: session.started, Environment: session.facts}
-	err = session.runs(cmd.Context(), &r)
+	if c.whole(args) {
+		err = session.keepRuns(cmd.Context())
+	}
+	err = errors.Join(err, session.runs(cmd.Context(), &r))
 	return errors.Join(err, conclude(cmd, c, session.dir, &r, len(list)))
 }
 
@@ -128,6 +132,8 @@ type session struct {
 	facts        report.Environment
 	progress     *progress
 	count        int
+	// subject is what is run, where runs are kept; else nil.
+	subject *flake.Subject
 }
 
 // newSession makes the folder and knows what the scenarios need; find or up brings it up.
@@ -286,7 +292,7 @@ func (s *session) run(ctx context.Context, seed int64, procs int) (report.Run, e
 		run.Error = err.Error()
 	}
 	s.progress.end(run)
-	return run, err
+	return run, errors.Join(err, s.keep(ctx, run))
 }
 
 // plan is what run n of the session is made from.

@@ -1,4 +1,4 @@
-package gate
+package flake
 
 import (
 	"math"
@@ -49,10 +49,24 @@ func TestMoreFailuresNeverLowerTheBound(t *testing.T) {
 }
 
 func TestARedRunStartsTheCountAgain(t *testing.T) {
-	if f := FlakeOf(58, 1, 3); f.RunsFor5Pct != 59 {
+	if f := Of(58, 1, 3); f.RunsFor5Pct != 59 {
 		t.Errorf("got %d, want 59", f.RunsFor5Pct)
 	}
-	if f := FlakeOf(58, 0, 3); f.RunsFor5Pct != 1 {
+	if f := Of(58, 0, 3); f.RunsFor5Pct != 1 {
 		t.Errorf("got %d, want 1", f.RunsFor5Pct)
+	}
+}
+
+func TestRunsUntilIsTheFirstNumberThatIsEnough(t *testing.T) {
+	for failures := range 4 {
+		for _, limit := range []float64{0.2, 0.05, 0.005} {
+			n := RunsUntil(limit, failures)
+			if UpperBound(failures, n, 0.95) > limit || UpperBound(failures, n-1, 0.95) <= limit {
+				t.Errorf("%d runs for %v with %d failures", n, limit, failures)
+			}
+		}
+	}
+	if n := RunsUntil(0.005, 0); n != 598 {
+		t.Errorf("0.5 %% takes %d runs, want 598", n)
 	}
 }

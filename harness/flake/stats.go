@@ -1,4 +1,4 @@
-package gate
+package flake
 
 import (
 	"math"
@@ -54,12 +54,32 @@ func RunsNeeded(limit, confidence float64) int {
 	return int(math.Ceil(math.Log(1-confidence) / math.Log1p(-limit)))
 }
 
+// RunsUntil is how many runs in all, with so many failures and no further one, bring the 95 %
+// bound down to limit, in (0,1).
+func RunsUntil(limit float64, failures int) int {
+	if failures == 0 {
+		return RunsNeeded(limit, confidence)
+	}
+	low, high := failures, failures+1 // UpperBound falls with runs: high is the first power that is enough
+	for UpperBound(failures, high, confidence) > limit {
+		low, high = high, 2*high
+	}
+	for high-low > 1 {
+		if middle := (low + high) / 2; UpperBound(failures, middle, confidence) > limit {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return high
+}
+
 // Power is the chance that n runs notice a suite that is red with chance rate.
 func Power(rate float64, n int) float64 { return 1 - math.Pow(1-rate, float64(n)) }
 
-// FlakeOf says what so many runs and failures are worth; gateRuns is how many runs the gate
+// Of says what so many runs and failures are worth; gateRuns is how many runs the gate
 // makes.
-func FlakeOf(runs, failures, gateRuns int) *report.Flake {
+func Of(runs, failures, gateRuns int) *report.Flake {
 	more := func(limit float64) int {
 		if failures > 0 {
 			// After a failure the count begins again: green runs do not undo a red one.

@@ -1,0 +1,108 @@
+package mutation
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Verdict is what became of a mutant, kept so that it need not be tried again.
+type Verdict struct {
+	Name string `json:"name"`
+	// Key identifies what was tried; see Key.
+	Key      string    `json:"key"`
+	Killed   bool      `json:"killed"`
+	Evidence string    `json:"evidence,omitempty"`
+	When     time.Time `json:"when"`
+}
+
+// Key identifies a mutant together with the file that it changes and its killers' texts, by
+// scenario id in sources. Code elsewhere is left out: a killer that has seen this bug through
+// this file hardly goes blind by a change of another, and otherwise every commit would ask for
+// all of them. `stormproof mutants --again` believes nothing that is kept.
+func Key(m Mutant, root string, sources map[string]string) (string, error) {
+	h := sha256.New()
+	fmt.Fprintf(h, "%q\n", []string{m.Name, m.File, m.Old, m.New}) // a hash.Hash never fails
+	for _, id := range m.KilledBy {
+		fmt.Fprintf(h, "%q\n", sources[id])
+	}
+	b, err := os.ReadFile(filepath.Join(root, m.File))
+	if err != nil {
+		return "", fmt.Errorf("identifying mutant %s: %w", m.Name, err)
+	}
+	_, _ = h.Write(b)
+	return hex.EncodeToString(h.Sum(nil))[:16], nil
+}
+
+// Keep adds a verdict to a file.
+func (v Verdict) Keep(path string) (err error) {
+	b, err := json.Marshal(v)
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(path), 0o755)
+	}
+	if err != nil {
+		return fmt.Errorf("keeping the verdict on %s: %w", v.Name, err)
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("keeping the verdict on %s: %w", v.Name, err)
+	}
+	_, err = f.Write(append(b, '\n'))
+	return errors.Join(err, f.Close())
+}
+
+// Kept reads the newest verdict of each key. No file is no verdicts.
+func Kept(path string) (verdicts map[string]Verdict, err error) {
+	verdicts = map[string]Verdict{}
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return verdicts, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening the verdicts on mutants: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	lines := bufio.NewScanner(f)
+	for n := 1; lines.Scan(); n++ {
+		var v Verdict
+		if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
+			return nil, fmt.Errorf("%s:%d: not a verdict (remove the line to go on): %w", path, n, err)
+		}
+		verdicts[v.Key] = v
+	}
+	return verdicts, lines.Err()
+}
+
+// Standing is what is known of all mutants as everything lies here now.
+type Standing struct {
+	Killed   int
+	Survived []Mutant
+	// Untried have no verdict with this content.
+	Untried []Mutant
+}
+
+// StandingOf sorts mutants by what is kept of them.
+func StandingOf(list []Mutant, root string, sources map[string]string, kept map[string]Verdict) (Standing, error) {
+	var s Standing
+	for _, m := range list {
+		key, err := Key(m, root, sources)
+		if err != nil {
+			return s, err
+		}
+		switch v, known := kept[key]; {
+		case !known:
+			s.Untried = append(s.Untried, m)
+		case v.Killed:
+			s.Killed++
+		default:
+			s.Survived = append(s.Survived, m)
+		}
+	}
+	return s, nil
+}
