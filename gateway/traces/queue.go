@@ -53,6 +53,9 @@ func (s sender) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(q.over, cancel)()
+	if q.over.Err() != nil { // at once: AfterFunc has a goroutine of its own, which a fast collector would outrun
+		cancel()
+	}
 	err := q.exporter.ExportSpans(ctx, spans)
 	q.waiting.Add(-int64(len(spans)))
 	if err != nil {

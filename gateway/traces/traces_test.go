@@ -173,6 +173,19 @@ func TestACollectorThatIsAwayCostsSpansOnly(t *testing.T) {
 	}
 }
 
+// A collector on the same machine once answered before the end was heard of.
+func TestWhoGaveUpSendsNothingMore(t *testing.T) {
+	for range 50 {
+		to := newReceiver(t)
+		x, lost := made(t, config.Traces{Endpoint: to.URL, SampleRatio: 1})
+		serve(x, nil)
+		x.queue.giveUp()
+		if err := x.Stop(t.Context()); err != nil || lost.Load() != 4 || len(to.spans) != 0 {
+			t.Fatalf("%v, %d lost, %d sent", err, lost.Load(), len(to.spans))
+		}
+	}
+}
+
 func TestABatchIsSentAgainWhereThatHelps(t *testing.T) {
 	to := newReceiver(t)
 	var posts atomic.Int64
