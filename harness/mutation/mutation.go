@@ -194,7 +194,8 @@ func build(ctx context.Context, m Mutant, o Options) (string, error) {
 	}
 	binary := filepath.Join(dir, "stormproof")
 	// No race detector: linking with it takes longer than most of the scenarios, and no seeded bug is a race.
-	cmd := exec.CommandContext(ctx, "go", "build", "-overlay", overlay, "-o", binary, "./harness/cmd/stormproof")
+	// Without DWARF: nobody debugs it, and linking is most of the time.
+	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags=-w", "-overlay", overlay, "-o", binary, "./harness/cmd/stormproof")
 	cmd.Dir, cmd.Stdout, cmd.Stderr = o.Root, o.Log, o.Log
 	if err := cmd.Run(); err != nil {
 		return "", fmt.Errorf("building mutant %s (does it compile?): %w", m.Name, err)

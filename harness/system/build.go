@@ -40,7 +40,7 @@ func Build(ctx context.Context, s Source, path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("making the folder for programs: %w", err)
 	}
-	args := []string{"build", "-buildvcs=false", "-o", path}
+	args := []string{"build", "-buildvcs=false", "-ldflags=-w", "-o", path} // no DWARF: it is linked for each mutant
 	for _, tag := range s.Tags {
 		args = append(args, "-tags="+tag)
 	}
