@@ -97,7 +97,7 @@ func mutantsVerb(cmd *cobra.Command, f *mutantFlags) error {
 		if err != nil {
 			return err
 		}
-		list = append(standing.Survived, standing.Untried...)
+		list = slices.Concat(standing.Survived, standing.Untried)
 		if t.killed = standing.Killed; t.killed > 0 {
 			fmt.Fprintf(t.out, "mutants: %d of %d are on record as killed, and nothing of them has changed; --again tries them, too\n", t.killed, t.all)
 		}
