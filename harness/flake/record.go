@@ -154,3 +154,15 @@ func CountTree(history []Run, tree string) (runs, failures int) {
 	}
 	return runs, failures
 }
+
+// Past are the runs before a moment as points of a trend, oldest first, the newest most of them.
+func Past(history []Run, before time.Time, most int) []report.Past {
+	var out []report.Past
+	for _, r := range history {
+		if r.When.Before(before) && len(r.Scenarios) > 0 {
+			out = append(out, report.Past{Label: cmp.Or(r.Commit, "no commit"), When: r.When,
+				Passed: len(r.Scenarios) - len(r.Failed), Scenarios: len(r.Scenarios)})
+		}
+	}
+	return out[max(0, len(out)-most):]
+}

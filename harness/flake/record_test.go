@@ -60,3 +60,16 @@ func TestADamagedLineSaysWhere(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestPastRunsArePointsOfATrend(t *testing.T) {
+	history := lines("STO-01", "s", "F..")
+	history[0] = Record(Subject{Commit: "a"}, report.Run{Started: history[0].When, Scenarios: []report.Scenario{{ID: "STO-01", Status: report.Failed}, {ID: "STO-02", Status: report.Passed}}})
+	got := Past(history, history[2].When, 5)
+	want := []report.Past{{Label: "a", When: history[0].When, Passed: 1, Scenarios: 2}, {Label: "a", When: history[1].When, Passed: 1, Scenarios: 1}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	if got := Past(history, time.Now().AddDate(100, 0, 0), 1); len(got) != 1 || !got[0].When.Equal(history[2].When) {
+		t.Errorf("the newest alone: %+v", got)
+	}
+}

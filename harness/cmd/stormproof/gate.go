@@ -91,18 +91,26 @@ func gateVerb(cmd *cobra.Command, flags *gateFlags) error {
 	}
 	g.log = log
 	evidence, err := g.collect()
-	r := evidence.Report
-	gate.MarkOrder(&r)
-	verdict := gate.Evaluate(criteria, evidence)
-	r.Gate = &verdict
-	runs, red, keptErr := g.session.onRecord()
-	r.Flake = flake.Of(runs, red, criteria.IntegrationRuns)
+	r, judgeErr := g.judge(evidence)
 	printGate(cmd.OutOrStdout(), r, log.Name())
-	err = errors.Join(err, log.Close(), keptErr, g.leave(), concludeGate(cmd, flags, g.session.dir, &r, len(list)))
-	if err == nil && verdict.Verdict != "pass" {
+	err = errors.Join(err, judgeErr, log.Close(), g.leave(), concludeGate(cmd, flags, g.session.dir, &r, len(list)))
+	if err == nil && r.Gate.Verdict != "pass" {
 		return quietError{exitFail}
 	}
 	return err
+}
+
+// judge holds the evidence against the criteria, and says what it is worth.
+func (g *gateRun) judge(e gate.Evidence) (report.Report, error) {
+	r := e.Report
+	gate.MarkOrder(&r)
+	verdict := gate.Evaluate(g.criteria, e)
+	r.Gate = &verdict
+	runs, red, err := g.session.onRecord()
+	r.Flake = flake.Of(runs, red, g.criteria.IntegrationRuns)
+	var pastErr error
+	r.Trend, pastErr = g.session.past()
+	return r, errors.Join(err, pastErr)
 }
 
 // resume finds out how far a gate of the same tree, criteria and flags had come.

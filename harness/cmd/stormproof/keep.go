@@ -47,6 +47,18 @@ func (s *session) keep(ctx context.Context, run report.Run) error {
 	return errors.Join(flake.Append(keptHistory, line), flake.Append(filepath.Join(s.dir, flake.File), line))
 }
 
+// trendPoints are how many earlier runs a dashboard shows.
+const trendPoints = 50
+
+// past are the kept runs before the session's, for the dashboard's trend.
+func (s *session) past() ([]report.Past, error) {
+	if s.subject == nil {
+		return nil, nil
+	}
+	history, err := flake.Load(keptHistory)
+	return flake.Past(history, s.started, trendPoints), err
+}
+
 // onRecord counts the kept runs of what the session ran, and the red ones of them.
 func (s *session) onRecord() (runs, red int, err error) {
 	if s.subject == nil {

@@ -77,6 +77,9 @@ func runVerb(cmd *cobra.Command, c *common, args []string) error {
 		err = session.keepRuns(cmd.Context())
 	}
 	err = errors.Join(err, session.runs(cmd.Context(), &r))
+	var pastErr error
+	r.Trend, pastErr = session.past()
+	err = errors.Join(err, pastErr)
 	return errors.Join(err, conclude(cmd, c, session.dir, &r, len(list)))
 }
 
