@@ -45,6 +45,9 @@ type Criteria struct {
 	FaultsApplied bool `yaml:"faults_applied"`
 	// PromisesJudged must be judged in every scenario.
 	PromisesJudged []string `yaml:"promises_judged"`
+	// BurnIn has scenarios that are new or were changed run several times before the runs that
+	// count.
+	BurnIn bool `yaml:"burn_in"`
 	// Mutants is what seeded bugs must show: "" nothing; "known" that none is on record as
 	// having survived; "all" that every one is on record as killed.
 	Mutants string `yaml:"mutants"`
@@ -122,6 +125,8 @@ type Evidence struct {
 	Forbidden []string
 	// Mutants is what is on record of the seeded bugs as they are now.
 	Mutants Mutants
+	// BurnIn is what came of the scenarios that are new; nil where it was not come to.
+	BurnIn *BurnIn
 	// Report holds the integration runs.
 	Report report.Report
 }
@@ -130,6 +135,16 @@ type Evidence struct {
 type Mutants struct {
 	Killed, Untried int
 	Survivors       []string
+}
+
+// BurnIn is what came of running new scenarios several times.
+type BurnIn struct {
+	// Scenarios were new or changed; Executions are their runs in all.
+	Scenarios, Executions int
+	// Off says why they were not run; "" where they were.
+	Off string
+	// First is the command that runs the first red one again; "" when all were green.
+	First string
 }
 
 // Evaluate decides.
@@ -160,6 +175,7 @@ func Evaluate(c Criteria, e Evidence) report.Gate {
 		add("skipped, pending, focused in code", strconv.Itoa(c.Forbidden), got, len(e.Forbidden) <= c.Forbidden)
 	}
 	mutants(c, e.Mutants, add)
+	burnIn(c, e.BurnIn, add)
 	integration(c, e.Report, add)
 	return g
 }
@@ -184,6 +200,23 @@ func unit(c Criteria, e Evidence, add adder) {
 	add("unit tests", fmt.Sprintf("%d green runs", c.UnitRuns), fmt.Sprintf("%d of %d, %d tests each%s", green, len(e.Unit), passed, first),
 		green == len(e.Unit) && green >= c.UnitRuns)
 	add("unit tests skipped", atMostText(c.Skipped, "tests"), count(skipped, "test"), len(e.Unit) > 0 && skipped <= c.Skipped)
+}
+
+func burnIn(c Criteria, b *BurnIn, add adder) {
+	const name, want = "burn-in of new scenarios", "all green"
+	switch {
+	case !c.BurnIn:
+	case b == nil:
+		add(name, want, "not run", false)
+	case b.Off != "":
+		add(name, want, "off: "+b.Off, true)
+	default:
+		got := fmt.Sprintf("%d new, %d executions", b.Scenarios, b.Executions)
+		if b.First != "" {
+			got += "; red: " + b.First
+		}
+		add(name, want, got, b.First == "")
+	}
 }
 
 func mutants(c Criteria, m Mutants, add adder) {

@@ -16,7 +16,7 @@ func sound() Evidence {
 	for _, p := range []string{"P1", "P2", "P3", "P5", "P6", "P7", "P9"} {
 		promises[p] = "pass"
 	}
-	e := Evidence{Scanned: true, Lint: Lint{Ran: true}}
+	e := Evidence{Scanned: true, Lint: Lint{Ran: true}, BurnIn: &BurnIn{}}
 	for i := range int64(3) {
 		e.Unit = append(e.Unit, UnitRun{Seed: i, Passed: 10})
 		e.Report.Runs = append(e.Report.Runs, report.Run{Seed: i, Scenarios: []report.Scenario{
@@ -223,5 +223,25 @@ func TestThisProjectsCriteria(t *testing.T) {
 	}
 	if _, err := Load(bad); err == nil {
 		t.Error("mutants: some was taken")
+	}
+}
+
+func TestBurnIn(t *testing.T) {
+	for name, c := range map[string]struct {
+		b    *BurnIn
+		pass bool
+	}{
+		"all new ones are green": {&BurnIn{Scenarios: 1, Executions: 10}, true},
+		"one is red":             {&BurnIn{Scenarios: 1, Executions: 2, First: "STO-01: stormproof run"}, false},
+		"it was not come to":     {nil, false},
+		"it says why it is off":  {&BurnIn{Off: "no run is on record"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := sound()
+			e.BurnIn = c.b
+			if g := Evaluate(defaultsOf(t), e); (g.Verdict == "pass") != c.pass {
+				t.Errorf("%+v", g)
+			}
+		})
 	}
 }

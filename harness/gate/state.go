@@ -19,8 +19,9 @@ type State struct {
 	Dir  string `json:"dir"`
 	Seed int64  `json:"seed"`
 	// What is done: lint is nil until then.
-	Lint *Lint     `json:"lint,omitempty"`
-	Unit []UnitRun `json:"unit,omitempty"`
+	Lint   *Lint     `json:"lint,omitempty"`
+	Unit   []UnitRun `json:"unit,omitempty"`
+	BurnIn *BurnIn   `json:"burn_in,omitempty"`
 	// Runs are whole integration runs, Environment what they stood on.
 	Runs        []report.Run       `json:"runs,omitempty"`
 	Environment report.Environment `json:"environment"`

@@ -174,7 +174,9 @@ func (g *gateRun) collect() (e gate.Evidence, err error) {
 	if ctx.Err() != nil || red && !g.keepGoing {
 		return e, ctx.Err()
 	}
-	return e, g.integration(&e.Report)
+	err = g.integration(&e.Report)
+	e.BurnIn = g.state.BurnIn
+	return e, err
 }
 
 // mutantsStanding is what is on record of this project's seeded bugs.
@@ -259,6 +261,14 @@ func (g *gateRun) integration(r *report.Report) (err error) {
 	}
 	r.Environment, r.Runs = s.facts, slices.Clone(g.state.Runs)
 	r.Environment.StartRetries += g.state.Environment.StartRetries
+	if g.criteria.BurnIn && g.state.BurnIn == nil {
+		if g.state.BurnIn, err = g.burnIn(); err != nil || ctx.Err() != nil || g.state.BurnIn.First != "" && !g.keepGoing {
+			return err
+		}
+		if err := g.state.Save(gateState); err != nil {
+			return err
+		}
+	}
 	s.count = len(r.Runs)
 	wanted, err := g.runsWanted()
 	if err != nil {
@@ -269,9 +279,6 @@ func (g *gateRun) integration(r *report.Report) (err error) {
 			continue
 		}
 		fmt.Fprintf(g.cmd.OutOrStdout(), "gate: integration run %d of %d\n", i+1, wanted)
-		if err = os.RemoveAll(s.plan(i + 1).Dir); err != nil { // of a run that was cut short
-			break
-		}
 		var run report.Run
 		run, err = s.run(ctx, spec.Seed, spec.Procs)
 		r.Runs = append(r.Runs, run)

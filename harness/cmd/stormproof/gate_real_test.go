@@ -97,3 +97,30 @@ func TestTheGateOfTheProgramGoesOnAfterAnInterrupt(t *testing.T) {
 		t.Error("a gate that is done is remembered")
 	}
 }
+
+// TestTheGateOfTheProgramBurnsInWhatIsNew adds a fifth scenario to four that are on record.
+func TestTheGateOfTheProgramBurnsInWhatIsNew(t *testing.T) {
+	dir := t.TempDir()
+	catalogue := filepath.Join(dir, "scenarios")
+	if err := os.Mkdir(catalogue, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "small.yaml"), []byte(smallGate+"burn_in: true\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"ERR-91", "ERR-92", "ERR-93", "ERR-94"} {
+		scene(t, catalogue, id, "steps:\n"+sendOne)
+	}
+	for _, says := range []string{"off: no run is on record here", "1 new, 10 executions"} {
+		run := start(t, dir, "gate", "--criteria", "small.yaml")
+		if got := run.code(t); got != exitPass || !strings.Contains(run.out.String(), says) {
+			t.Fatalf("exit %d, want %d and %q\n%s", got, exitPass, says, run.out.String())
+		}
+		scene(t, catalogue, "ERR-95", "steps:\n"+sendOne)
+	}
+	scene(t, catalogue, "ERR-96", "steps:\n"+strings.Replace(sendOne, "201", "202", 1))
+	run := start(t, dir, "gate", "--criteria", "small.yaml")
+	if got := run.code(t); got != exitFail || !strings.Contains(run.out.String(), "1 new, 1 executions; red: ERR-96: ") {
+		t.Errorf("exit %d, want %d\n%s", got, exitFail, run.out.String())
+	}
+}

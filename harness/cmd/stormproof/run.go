@@ -284,18 +284,27 @@ func green(run report.Run) bool {
 
 // run executes the scenarios once.
 func (s *session) run(ctx context.Context, seed int64, procs int) (report.Run, error) {
+	run, err := s.runOf(ctx, s.list, seed, procs)
+	return run, errors.Join(err, s.keep(ctx, run))
+}
+
+// runOf executes some scenarios once, as the session's next run.
+func (s *session) runOf(ctx context.Context, list []*scenario.Scenario, seed int64, procs int) (report.Run, error) {
 	s.count++
-	s.progress.begin(s.count, seed, procs, s.list)
+	s.progress.begin(s.count, seed, procs, list)
 	plan := s.plan(s.count)
 	plan.Seed = seed
+	if err := os.RemoveAll(plan.Dir); err != nil { // of a gate that was interrupted
+		return report.Run{}, fmt.Errorf("clearing the run's folder: %w", err)
+	}
 	run, err := suite.Run(ctx, suite.Options{
 		Plan:      plan,
-		Scenarios: s.list, Procs: min(procs, len(s.list)), Timeout: s.c.timeout, Finished: s.progress.finished})
+		Scenarios: list, Procs: min(procs, len(list)), Timeout: s.c.timeout, Finished: s.progress.finished})
 	if err != nil && run.Error == "" {
 		run.Error = err.Error()
 	}
 	s.progress.end(run)
-	return run, errors.Join(err, s.keep(ctx, run))
+	return run, err
 }
 
 // plan is what run n of the session is made from.
