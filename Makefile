@@ -45,6 +45,7 @@ generate: $(BIN) ## Everything that is made from something else: deep copies, CR
 	$(CACHE)/mockery --log-level warn
 	$(BIN) schema > harness/scenario/scenario.v1.json
 	$(BIN) schema --fragment > harness/scenario/fragment.v1.json
+	$(BIN) schema --report > harness/report/report.v1.json
 	$(BIN) schema --markdown > docs/reference.md
 	$(BIN) schema --catalogue > scenarios/README.md
 	UPDATE_GOLDEN=1 go test -count=1 -run InTESTING ./harness/scenario ./harness/cmd/stormproof

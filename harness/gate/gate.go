@@ -211,7 +211,7 @@ func burnIn(c Criteria, b *BurnIn, add adder) {
 	case b.Off != "":
 		add(name, want, "off: "+b.Off, true)
 	default:
-		got := fmt.Sprintf("%d new, %d executions", b.Scenarios, b.Executions)
+		got := fmt.Sprintf("%d new, %s", b.Scenarios, count(b.Executions, "execution"))
 		if b.First != "" {
 			got += "; red: " + b.First
 		}

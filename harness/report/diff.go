@@ -43,10 +43,11 @@ func Diff(a, b Report) []Change {
 }
 
 type ending struct {
-	status Status
-	cause  string
-	runs   int
-	total  float64
+	status   Status
+	cause    string
+	category string
+	runs     int
+	total    float64
 }
 
 func (e ending) mean() float64 { return e.total / float64(max(1, e.runs)) }
@@ -57,6 +58,7 @@ func endings(r Report) map[string]ending {
 		for _, s := range run.Scenarios {
 			e := out[s.ID]
 			e.runs++
+			e.category = s.Category
 			e.total += s.DurationS
 			if e.status == "" || e.status == Passed {
 				e.status, e.cause = s.Status, s.FirstCause

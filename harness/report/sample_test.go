@@ -106,7 +106,7 @@ func sampleRun(rng *rand.Rand, started time.Time, index, perCategory int, red bo
 func sampleScenario(rng *rand.Rand, id, title, category string, seed int64) report.Scenario {
 	s := report.Scenario{
 		ID: id, Title: title, Category: category, File: "scenarios/" + category + "/" + id + ".yaml",
-		Status: report.Passed, Promises: map[string]string{}, Residue: []string{},
+		Status: report.Passed, Promises: map[string]string{}, Faults: []report.Fault{}, Residue: []string{},
 		Replay: fmt.Sprintf("go run ./harness/cmd/stormproof run scenarios/%s/%s.yaml --seed %d", category, id, seed),
 	}
 	for i := 1; i <= 9; i++ {

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // Names of the files that Write makes.
@@ -17,12 +18,13 @@ const (
 	JUnitFile   = "junit.xml"
 	SummaryFile = "summary.md"
 	HTMLFile    = "index.html"
+	BadgeFile   = "badge.svg"
+	MetricsFile = "metrics.txt"
 	// LatestLink is the name of the symbolic link that Latest keeps.
 	LatestLink = "latest"
 )
 
-// Write puts report.json, junit.xml, summary.md and index.html into dir, which is made
-// where needed. Each file appears whole or not at all: a reader never sees half of one.
+// Write puts report.json and all views of it into dir, which is made where needed. Each file appears whole or not at all: a reader never sees half of one.
 // report.json comes first, so that what happened is kept even if a view of it fails.
 func Write(dir string, r Report) error {
 	if r.Schema == "" {
@@ -39,6 +41,8 @@ func Write(dir string, r Report) error {
 		{JUnitFile, WriteJUnit},
 		{SummaryFile, WriteSummary},
 		{HTMLFile, WriteHTML},
+		{BadgeFile, WriteBadge},
+		{MetricsFile, WriteMetrics},
 	}
 	var errs []error
 	for _, w := range writers {
@@ -57,7 +61,32 @@ func Write(dir string, r Report) error {
 func writeJSON(w io.Writer, r Report) error {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
-	return enc.Encode(r)
+	return enc.Encode(whole(r))
+}
+
+// whole has an empty list where there is none: readers should not meet null.
+func whole(r Report) Report {
+	r.Environment.Choices = orEmpty(r.Environment.Choices)
+	r.Runs = slices.Clone(orEmpty(r.Runs))
+	for i := range r.Runs {
+		list := slices.Clone(orEmpty(r.Runs[i].Scenarios))
+		for j := range list {
+			s := &list[j]
+			s.Steps, s.Faults, s.Residue = orEmpty(s.Steps), orEmpty(s.Faults), orEmpty(s.Residue)
+			if s.Promises == nil {
+				s.Promises = map[string]string{}
+			}
+		}
+		r.Runs[i].Scenarios = list
+	}
+	return r
+}
+
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
 }
 
 // writeAtomic writes beside the target and renames, so the target is never half written.

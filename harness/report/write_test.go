@@ -15,7 +15,7 @@ import (
 	"github.com/stormproof/stormproof/harness/report"
 )
 
-func TestWriteMakesFourFilesAndLoadReadsThemBack(t *testing.T) {
+func TestWriteMakesAllFilesAndLoadReadsThemBack(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "reports", "run")
 	want := sampleReport(6, 3, true)
 	if err := report.Write(dir, want); err != nil {
@@ -29,7 +29,7 @@ func TestWriteMakesFourFilesAndLoadReadsThemBack(t *testing.T) {
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
-	if diff := cmp.Diff([]string{"index.html", "junit.xml", "report.json", "summary.md"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"badge.svg", "index.html", "junit.xml", "metrics.txt", "report.json", "summary.md"}, names); diff != "" {
 		t.Errorf("files in the folder, and no temporary ones (-want +got):\n%s", diff)
 	}
 	for _, path := range []string{dir, filepath.Join(dir, report.JSONFile)} {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stormproof/stormproof/harness/catalogue"
 	"github.com/stormproof/stormproof/harness/mutation"
+	"github.com/stormproof/stormproof/harness/report"
 	"github.com/stormproof/stormproof/harness/scenario"
 )
 
@@ -63,7 +64,7 @@ func newNew() *cobra.Command {
 }
 
 func newSchema() *cobra.Command {
-	fragment, markdown, table := false, false, false
+	fragment, markdown, table, results := false, false, false, false
 	cmd := &cobra.Command{
 		Use:   "schema",
 		Short: "Print the JSON Schema of scenario files, for editors; or the reference or the catalogue's table, for people",
@@ -76,6 +77,8 @@ func newSchema() *cobra.Command {
 				write = scenario.Reference
 			case table:
 				write = cataloguePage
+			case results:
+				write = report.JSONSchema
 			}
 			b, err := write()
 			if err != nil {
@@ -88,7 +91,8 @@ func newSchema() *cobra.Command {
 	cmd.Flags().BoolVar(&fragment, "fragment", false, "the schema of fragment files")
 	cmd.Flags().BoolVar(&markdown, "markdown", false, "the reference of the language, as Markdown")
 	cmd.Flags().BoolVar(&table, "catalogue", false, "the table of scenarios, seeded bugs and defects found, as Markdown")
-	cmd.MarkFlagsMutuallyExclusive("fragment", "markdown", "catalogue")
+	cmd.Flags().BoolVar(&results, "report", false, "the schema of report.json")
+	cmd.MarkFlagsMutuallyExclusive("fragment", "markdown", "catalogue", "report")
 	return cmd
 }
 

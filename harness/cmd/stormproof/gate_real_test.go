@@ -120,7 +120,7 @@ func TestTheGateOfTheProgramBurnsInWhatIsNew(t *testing.T) {
 	}
 	scene(t, catalogue, "ERR-96", "steps:\n"+strings.Replace(sendOne, "201", "202", 1))
 	run := start(t, dir, "gate", "--criteria", "small.yaml")
-	if got := run.code(t); got != exitFail || !strings.Contains(run.out.String(), "1 new, 1 executions; red: ERR-96: ") {
+	if got := run.code(t); got != exitFail || !strings.Contains(run.out.String(), "1 new, 1 execution; red: ERR-96: ") {
 		t.Errorf("exit %d, want %d\n%s", got, exitFail, run.out.String())
 	}
 }

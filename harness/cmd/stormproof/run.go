@@ -104,6 +104,9 @@ func conclude(cmd *cobra.Command, c *common, dir string, r *report.Report, expec
 
 func printFailures(out io.Writer, r report.Report) {
 	_, colour := terminal(out)
+	if os.Getenv("GITHUB_ACTIONS") == "true" {
+		_ = report.WriteAnnotations(out, r) // what follows says the same
+	}
 	for i, run := range r.Runs {
 		if run.Error != "" {
 			fmt.Fprintf(out, "\nrun %d did not finish: %s\n", i+1, run.Error)
