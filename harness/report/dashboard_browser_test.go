@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
@@ -295,4 +296,35 @@ func TestBrowserDashboardDarkModeChangesColoursAndIsRemembered(t *testing.T) {
 	}
 	shot(other, t, "detail-dark", false)
 	w.check(t)
+}
+
+// TestBrowserDashboardNamesEveryChart reads the accessibility tree: what is drawn must be there
+// as an image with a name that says what it shows.
+func TestBrowserDashboardNamesEveryChart(t *testing.T) {
+	for hash, charts := range map[string]int{"": 4, "#id=STO-02": 1} { // an open detail hides the page behind it
+		ctx := browser(t)
+		w := open(ctx, t, sampleReport(6, 3, true), 1280, 900, "light", hash)
+		if n := eval[int](ctx, t, `[...document.querySelectorAll('canvas, svg.timeline')].filter((c) => !c.closest('[role=img][aria-label]')).length`); n != 0 {
+			t.Errorf("%q: %d charts have no name", hash, n)
+		}
+		tree, err := chromedp.Call(ctx, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		named := 0
+		for _, n := range tree.Nodes {
+			if n.Ignored || n.Role == nil || !strings.Contains(string(n.Role.Value), "image") {
+				continue
+			}
+			if n.Name == nil || len(n.Name.Value) < len(`"twelve letters"`) {
+				t.Errorf("%q: an image without a name that says something: %+v", hash, n)
+				continue
+			}
+			named++
+		}
+		if named < charts {
+			t.Errorf("%q: %d images have a name, want %d charts at least", hash, named, charts)
+		}
+		w.check(t)
+	}
 }
