@@ -3,6 +3,7 @@ package report_test
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -88,7 +89,7 @@ func TestTheBadgeSaysTheVerdictInWords(t *testing.T) {
 				t.Errorf("no %q in\n%s", c.says, b.String())
 			}
 			for d := xml.NewDecoder(&b); ; {
-				if _, err := d.Token(); err == io.EOF {
+				if _, err := d.Token(); errors.Is(err, io.EOF) {
 					break
 				} else if err != nil {
 					t.Fatal(err)
