@@ -1,24 +1,16 @@
 package flake
 
 import (
-	"bufio"
 	"cmp"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
+	"github.com/stormproof/stormproof/harness/internal/jsonl"
 	"github.com/stormproof/stormproof/harness/report"
 )
 
 // File is the name of a history of runs, in the kept folder and in every report.
 const File = "runs.jsonl"
-
-// longestLine bounds one run: a thousand scenarios have about 150 kB.
-const longestLine = 4 << 20
 
 // Run is one run of the catalogue in the kept history.
 type Run struct {
@@ -71,51 +63,13 @@ func Record(s Subject, run report.Run) Run {
 }
 
 // Append adds runs to the history file.
-func Append(path string, runs ...Run) (err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return fmt.Errorf("making the history's folder: %w", err)
-	}
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return fmt.Errorf("opening the history of runs: %w", err)
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	for _, r := range runs {
-		b, err := json.Marshal(r)
-		if err != nil {
-			return fmt.Errorf("encoding a run: %w", err)
-		}
-		if _, err := f.Write(append(b, '\n')); err != nil {
-			return fmt.Errorf("writing the history of runs: %w", err)
-		}
-	}
-	return nil
-}
+func Append(path string, runs ...Run) error { return jsonl.Append(path, runs...) }
 
 // Load reads a history, oldest run first. No file is no runs; a damaged line is an error with
 // its place.
-func Load(path string) (runs []Run, err error) {
-	f, err := os.Open(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("opening the history of runs: %w", err)
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, longestLine)
-	for n := 1; lines.Scan(); n++ {
-		var r Run
-		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
-			return nil, fmt.Errorf("%s:%d: not a run (remove the line to go on): %w", path, n, err)
-		}
-		runs = append(runs, r)
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("reading the history of runs: %w", err)
-	}
-	return Merge(runs), nil
+func Load(path string) ([]Run, error) {
+	runs, err := jsonl.Load[Run](path)
+	return Merge(runs), err
 }
 
 // Merge puts histories of several machines together, oldest run first; what is in more than

@@ -1,15 +1,14 @@
 package mutation
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/stormproof/stormproof/harness/internal/jsonl"
 )
 
 // Verdict is what became of a mutant, kept so that it need not be tried again.
@@ -41,42 +40,16 @@ func Key(m Mutant, root string, sources map[string]string) (string, error) {
 }
 
 // Keep adds a verdict to a file.
-func (v Verdict) Keep(path string) (err error) {
-	b, err := json.Marshal(v)
-	if err == nil {
-		err = os.MkdirAll(filepath.Dir(path), 0o755)
-	}
-	if err != nil {
-		return fmt.Errorf("keeping the verdict on %s: %w", v.Name, err)
-	}
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return fmt.Errorf("keeping the verdict on %s: %w", v.Name, err)
-	}
-	_, err = f.Write(append(b, '\n'))
-	return errors.Join(err, f.Close())
-}
+func (v Verdict) Keep(path string) error { return jsonl.Append(path, v) }
 
 // Kept reads the newest verdict of each key. No file is no verdicts.
-func Kept(path string) (verdicts map[string]Verdict, err error) {
-	verdicts = map[string]Verdict{}
-	f, err := os.Open(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return verdicts, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("opening the verdicts on mutants: %w", err)
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	lines := bufio.NewScanner(f)
-	for n := 1; lines.Scan(); n++ {
-		var v Verdict
-		if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
-			return nil, fmt.Errorf("%s:%d: not a verdict (remove the line to go on): %w", path, n, err)
-		}
+func Kept(path string) (map[string]Verdict, error) {
+	list, err := jsonl.Load[Verdict](path)
+	verdicts := map[string]Verdict{}
+	for _, v := range list {
 		verdicts[v.Key] = v
 	}
-	return verdicts, lines.Err()
+	return verdicts, err
 }
 
 // Standing is what is known of all mutants as everything lies here now.

@@ -11,8 +11,9 @@ import (
 	"github.com/stormproof/stormproof/harness/scenario"
 )
 
-// burnInRuns is the number of the first run of a burn-in; the gate's own count from 1.
-const burnInRuns = 101
+// burnInRuns is the number of the first run of a burn-in; the gate's own count from 1, and
+// --until-confidence may ask for thousands.
+const burnInRuns = 100_001
 
 // mostNew is the share of the catalogue, in percent, above which a burn-in says nothing of
 // single scenarios any more, and costs too much.
